@@ -1,0 +1,1 @@
+"""Fit, forecast and draw from a table of runs; no JAX here."""

@@ -1,0 +1,48 @@
+"""Loss over (width, depth) at each budget: small heat maps with the best shape outlined."""
+
+import numpy as np
+
+from analysis.figures import ticks
+from analysis.figures.chart import JOINT, Axis, ColourScale, Drawing, Layer, NothingToDraw, Panel
+from analysis.figures.study import Study, budget_groups, numbers
+
+NAME = "shape_maps"
+SMALLEST_RANGE = 1e-3
+
+
+def build(study: Study) -> Drawing:
+    """The drawing; raises NothingToDraw when widths, depths or budgets are unknown."""
+    known = np.isfinite(numbers(study.runs, "width") * numbers(study.runs, "depth"))
+    groups = [(budget, rows[known[rows]]) for budget, rows in budget_groups(study.runs)]
+    panels = tuple(_panel(study, budget, rows) for budget, rows in groups if len(rows))
+    if not panels:
+        raise NothingToDraw("no two runs of a budget have a width and a depth")
+    widest = max(float(layer.value.max()) for panel in panels for layer in panel.layers if layer.value is not None)
+    colours = ColourScale("loss above the budget's best (nats)", 0.0, max(widest, SMALLEST_RANGE), log=False)
+    caption = "Each cell is the mean loss over the seeds of one shape; outlined: the best shape of the budget."
+    return Drawing(NAME, "Loss over width and depth", caption, panels, colours)
+
+
+def _panel(study: Study, budget: float, rows: np.ndarray) -> Panel:
+    width, depth = (numbers(study.runs, name)[rows] for name in ("width", "depth"))
+    widths, x = np.unique(width, return_inverse=True)
+    depths, y = np.unique(depth, return_inverse=True)
+    shapes, which = np.unique(np.stack([x, y], axis=1), axis=0, return_inverse=True)
+    members = [rows[which.ravel() == k] for k in range(len(shapes))]
+    mean = np.array([study.runs["loss"][member].mean() for member in members])
+    cells = Layer(
+        "cells",
+        "shape",
+        *shapes.T.astype(float),
+        value=mean - mean.min(),
+        legend=False,
+        run_ids=tuple(JOINT.join(study.runs.run_id(i) for i in member) for member in members),
+        labels=tuple(f"{value:.3f}" for value in mean),
+    )
+    best = Layer("cells", "best shape", *shapes[[np.argmin(mean)]].T.astype(float), mark="best")
+    shape_axes = _axis("width", widths), _axis("depth", depths)
+    return Panel(*shape_axes, (cells, best), f"C = {ticks.write(budget)} FLOPs")
+
+
+def _axis(label: str, values: np.ndarray) -> Axis:
+    return Axis(label, log=False, categories=tuple(f"{value:g}" for value in values))

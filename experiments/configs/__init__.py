@@ -1,0 +1,1 @@
+"""One documented recipe a file; name it with --config=experiments/configs/NAME.py."""

@@ -1,0 +1,36 @@
+"""A scaling law from nothing in about ten minutes on two cores, and a bet on four times the compute.
+
+    scripts/demo                (this file through experiments.demo, into runs/demo)
+
+Transformers over width and depth on the packaged presidential messages, byte-pair tokens: five budgets from 5e10 to
+8e11 FLOPs, six shapes each, three seeds at three shapes of the three smallest, the learning rate checked at every
+budget's best shape; then 3.2e12 FLOPs forecast, trained and graded. Expect a minimum inside every budget's shapes,
+about 2.2 bits per byte at the smallest and 1.8 at the largest, and exponents called a local slope: the range is
+16-fold.
+"""
+
+from scaling_laws.config import ExperimentConfig, ModelConfig, OptimizerConfig, SweepConfig, TaskConfig, TrainConfig
+
+
+def get_config() -> ExperimentConfig:
+    """The recipe; what each number was chosen from stands in docs/results/recipe.md."""
+    return ExperimentConfig(
+        model=ModelConfig(width=0, depth=0, n_heads=2),
+        task=TaskConfig(tokenizer="bpe", vocab_size=1024, context=64),
+        optimizer=OptimizerConfig(weight_decay=0.1, beta2=0.98),
+        train=TrainConfig(batch_size=8),
+        sweep=SweepConfig(
+            budgets=(5e10, 1e11, 2e11, 4e11, 8e11),
+            widths=(4, 8, 12, 16, 24, 32, 48, 64, 96),
+            depths=(1, 2, 3, 4),
+            aspect_ratio=16,
+            shapes_per_budget=6,
+            center=1.2e5,
+            center_exponent=0.5,
+            extra_seeds=(1, 2),
+            extra_seed_shapes=3,
+            extra_seed_budgets=3,
+            lr_coefficient=75.0,
+            lr_n_exponent=-0.7,
+        ),
+    )

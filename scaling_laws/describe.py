@@ -1,0 +1,53 @@
+"""The columns of the runs table that are known before a run starts: its settings and its counts."""
+
+import json
+from typing import Any
+
+from scaling_laws import config
+from scaling_laws.compute import Counts
+from scaling_laws.config import RunConfig
+
+
+def describe(
+    run: RunConfig, counts: Counts, *, run_id: str, vocab_size: int, unique_tokens: int, corpus_hash: str
+) -> dict[str, Any]:
+    """Column name -> value, compute in training FLOPs; what came out (status, losses, times) is left to the caller.
+
+    `unique_tokens` is the length of the task's train split.
+    """
+    tokens = run.train.steps * run.train.batch_size * run.task.context
+    return {
+        "run_id": run_id,
+        "family": run.model.family,
+        "task": run.task.name,
+        "technique": "none",
+        "strength": 0.0,
+        "trunk": "",
+        "parametrization": run.train.parametrization,
+        "width": run.model.width,
+        "depth": run.model.depth,
+        "n_heads": config.head_count(run.model),
+        "vocab_size": vocab_size,
+        "context": run.task.context,
+        "batch_size": run.train.batch_size,
+        "steps": run.train.steps,
+        "n_params": counts.n_params,
+        "n_non_embedding": counts.n_non_embedding,
+        "n_effective": counts.n_effective,
+        "tokens": tokens,
+        "unique_tokens": min(tokens, unique_tokens),
+        "epochs": tokens / unique_tokens,
+        "flops": float(counts.flops_per_token * tokens),
+        "flops_6nd": 6.0 * counts.n_params * tokens,
+        "flops_non_embedding": float(counts.flops_per_token_non_embedding * tokens),
+        "flops_effective": float(counts.flops_per_token_effective * tokens),
+        "hardware_flops": float(counts.hardware_flops_per_token * tokens),
+        "optimizer": run.optimizer.name,
+        "schedule": run.optimizer.schedule,
+        "learning_rate": run.optimizer.learning_rate,
+        "weight_decay": run.optimizer.weight_decay,
+        "seed": run.train.seed,
+        "data_seed": run.train.data_seed,
+        "corpus_hash": corpus_hash,
+        "config": json.dumps(config.non_defaults(run), sort_keys=True),
+    }

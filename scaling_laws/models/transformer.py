@@ -1,0 +1,84 @@
+"""Decoder-only pre-norm transformer.
+
+Dimensions: B batch, L length, D width, V vocabulary.
+"""
+
+import jax.numpy as jnp
+from flax import linen as nn
+
+from scaling_laws.compute import is_scanned
+from scaling_laws.config import ModelConfig
+from scaling_laws.models.layers import Attention, Mlp, Norm, dense, initializer
+from scaling_laws.parametrization import Rules
+
+
+class Block(nn.Module):
+    """Attention and feed-forward branch, each after a norm, added to the residual stream."""
+
+    model: ModelConfig
+    rules: Rules
+
+    @nn.compact
+    def __call__(self, x_BxLxD):
+        """(B, L, D) to (B, L, D)."""
+        centred, scale = self.model.norm == "layer", self.rules.forward.residual
+        branch = Attention(self.model, self.rules, name="attention")
+        x_BxLxD = x_BxLxD + scale * branch(Norm(self.rules, centred, name="attention_norm")(x_BxLxD))
+        branch = Mlp(self.model, self.rules, name="mlp")
+        return x_BxLxD + scale * branch(Norm(self.rules, centred, name="mlp_norm")(x_BxLxD))
+
+
+class ScanBlock(Block):
+    """A block in the shape that `nn.scan` wants: carry in, carry and nothing out."""
+
+    def __call__(self, x_BxLxD, _):
+        """(B, L, D) to ((B, L, D), None)."""
+        return super().__call__(x_BxLxD), None
+
+
+class Transformer(nn.Module):
+    """Tokens to logits. Parameters are float32; the products run in `model.dtype`, the logits come in float32."""
+
+    model: ModelConfig
+    rules: Rules
+    vocab_size: int
+    context: int
+
+    @nn.compact
+    def __call__(self, tokens_BxL):
+        """(B, L) integers to (B, L, V) float32 logits; position t sees tokens up to t.
+
+        Raises ValueError where L is beyond the context of learned positions.
+        """
+        forward, width = self.rules.forward, self.model.width
+        table_VxD = self.param("embedding", initializer(self.rules.embedding), (self.vocab_size, width))
+        x_BxLxD = self.embed(table_VxD, tokens_BxL)
+        x_BxLxD = self.blocks(x_BxLxD)
+        x_BxLxD = Norm(self.rules, self.model.norm == "layer", name="final_norm")(x_BxLxD)
+        if self.model.tie_embeddings:
+            head_DxV = table_VxD.T
+        else:
+            head_DxV = self.param("head", initializer(self.rules.head), (width, self.vocab_size))
+        return forward.logits * dense(x_BxLxD, head_DxV, jnp.float32)
+
+    def embed(self, table_VxD, tokens_BxL):
+        """(B, L) integers to (B, L, D): the residual stream's first value, in the compute dtype."""
+        x_BxLxD = self.rules.forward.embedding * table_VxD[tokens_BxL]
+        if self.model.positions == "learned":
+            length = tokens_BxL.shape[1]
+            if length > self.context:
+                raise ValueError(f"{length} tokens a window; allowed: at most {self.context} with learned positions")
+            shape = (self.context, self.model.width)
+            x_BxLxD = x_BxLxD + self.param("position", initializer(self.rules.position), shape)[:length]
+        return x_BxLxD.astype(self.model.dtype)
+
+    def blocks(self, x_BxLxD):
+        """The residual stream after all blocks."""
+        if is_scanned(self.model):
+            block = nn.remat(ScanBlock, prevent_cse=False) if self.model.remat else ScanBlock
+            scan = nn.scan(block, variable_axes={"params": 0}, split_rngs={"params": True}, length=self.model.depth)
+            return scan(self.model, self.rules, name="blocks")(x_BxLxD, None)[0]
+        block = nn.remat(Block) if self.model.remat else Block
+        for index in range(self.model.depth):
+            x_BxLxD = block(self.model, self.rules, name=f"block_{index}")(x_BxLxD)
+        return x_BxLxD

@@ -1,0 +1,255 @@
+"""Do the planned runs on this machine and add each row to the journal the moment it arrives.
+
+The parent is the only writer. A run that raises, or whose worker dies twice, becomes a row with status `failed`, which
+the next start tries again; finished and diverged runs are never done again.
+"""
+
+import contextlib
+import dataclasses
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from scaling_laws.describe import describe
+from scaling_laws.sweep import schedule
+from scaling_laws.sweep.messages import At, Died, Done, Failed, Said, Stopped
+from scaling_laws.sweep.meter import Display, Meter
+from scaling_laws.sweep.planned import PlannedRun, TaskFacts
+from scaling_laws.sweep.pool import Pool, Worker
+from scaling_laws.sweep.show import duration, plural
+from scaling_laws.table import Journal
+
+Row = dict[str, Any]
+Say = Callable[[str], None]
+More = Callable[[list[Row]], Iterable[PlannedRun]]
+SETTLED = ("finished", "diverged")  # statuses that a further start leaves alone
+ATTEMPTS = 2  # of a run whose worker dies under it
+
+
+class SweepError(ValueError):
+    """The sweep cannot go on, in one line."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """What one start of a sweep did: `rows` of the runs done now, how many were there before, and what is left."""
+
+    rows: tuple[Row, ...]
+    skipped: int
+    remaining: int
+    interrupted: bool
+    wall_seconds: float
+
+    def count(self, status: str) -> int:
+        """How many of the runs done now ended with `status`."""
+        return sum(row["status"] == status for row in self.rows)
+
+    def line(self) -> str:
+        """`24 runs, 6 programs, ...`: counts, and the seconds of all workers together by what they were spent on."""
+        shapes = {(row["width"], row["depth"]) for row in self.rows}
+        spent = {part: sum(row.get(f"{part}_seconds") or 0.0 for row in self.rows) for part in _PARTS}
+        parts = " / ".join(f"{seconds:.0f}" for seconds in spent.values())
+        others = [f"{self.count(status)} {status}" for status in ("diverged", "failed") if self.count(status)]
+        others += [f"{self.skipped} done before"] if self.skipped else []
+        tail = f" ({', '.join(others)})" if others else ""
+        return (
+            f"{plural(len(self.rows), 'run')}, {plural(len(shapes), 'program')}, {parts} seconds {' / '.join(_PARTS)}, "
+            f"{duration(self.wall_seconds)} in all{tail}"
+        )
+
+
+_PARTS = ("compile", "step", "eval")
+
+
+def _nothing_more(rows: list[Row]) -> Iterable[PlannedRun]:
+    return ()
+
+
+def execute(
+    runs: Iterable[PlannedRun],
+    facts: TaskFacts,
+    pool: Pool,
+    journal: Journal,
+    *,
+    say: Say,
+    more: More = _nothing_more,
+) -> Summary:
+    """Do every run that the journal does not hold as finished or diverged.
+
+    `more` gets all settled rows, and those that failed now, after each row and names further runs; one named before is
+    not repeated. On the first Ctrl-C (or SIGTERM) workers write checkpoints and the summary says `interrupted`; the
+    second raises KeyboardInterrupt. Raises SweepError when no worker can be kept alive.
+    """
+    sweep = _Execution(facts, pool, journal, say, more)
+    with _interrupts() as interrupts:
+        sweep.add(runs)
+        sweep.ask_for_more()
+        while sweep.active:
+            if interrupts.count and not sweep.stopping:
+                sweep.stop()
+            sweep.advance()
+    sweep.display.clear()
+    return sweep.summary()
+
+
+class _Execution:
+    def __init__(self, facts: TaskFacts, pool: Pool, journal: Journal, say: Say, more: More):
+        self.facts, self.pool, self.journal, self.more = facts, pool, journal, more
+        self._say = say
+        self.rows = {row["run_id"]: row for row in journal.rows() if row["status"] in SETTLED}
+        self.known: set[str] = set()
+        self.waiting: list[PlannedRun] = []
+        self.lost: dict[str, int] = {}
+        self.done: list[Row] = []
+        self.skipped = 0
+        self.stopping = False
+        self.began = time.monotonic()
+        self.meter = Meter()
+        self.display = Display(self.meter)
+
+    def say(self, line: str) -> None:
+        self.display.clear()
+        self._say(line)
+
+    def add(self, runs: Iterable[PlannedRun]) -> None:
+        for planned in runs:
+            if planned.run_id in self.known:
+                continue
+            self.known.add(planned.run_id)
+            if planned.run_id in self.rows:
+                self.skipped += 1
+            else:
+                self.waiting.append(planned)
+                self.meter.add(planned)
+
+    def ask_for_more(self) -> None:
+        if not self.stopping:
+            self.add(self.more(list(self.rows.values())))
+
+    @property
+    def running(self) -> list[PlannedRun]:
+        return [each.job for each in self.pool.workers if each.job]
+
+    @property
+    def active(self) -> bool:
+        return bool(self.running) or (bool(self.waiting) and not self.stopping)
+
+    def stop(self) -> None:
+        self.stopping = True
+        self.say("stopping: workers write their checkpoints; once more ends them at once")
+        self.pool.ask_to_stop()
+
+    def advance(self) -> None:
+        """Hand out runs, then hear what the workers have to say for at most half a second."""
+        if not self.stopping:
+            self._hand_out()
+        for each, message in self.pool.events(timeout=0.5):
+            self._take(each, message)
+        self.display.tick(f"{len(self.running)} running, {len(self.waiting)} waiting")
+
+    def _hand_out(self) -> None:
+        self.pool.start(len(self.waiting) + len(self.running))
+        if self.pool.exhausted:
+            raise SweepError("every worker ended before it was ready; its own message stands above")
+        for each in self.pool.workers:
+            if each.idle and self.waiting:
+                elsewhere = set().union(*(other.compiled for other in self.pool.workers if other is not each))
+                planned = schedule.choose(self.waiting, each.compiled, elsewhere, len(self.pool.workers))
+                self.waiting.remove(planned)
+                self.pool.assign(each, planned)
+
+    def _take(self, each: Worker, message: Any) -> None:
+        match message:
+            case At(run_id, step):
+                self.meter.at(run_id, step)
+            case Said(text):
+                self.say(text)
+            case Done(_, row, curve):
+                self._finish(each, row, curve)
+            case Failed(_, reason):
+                assert each.job
+                self._finish(each, self._failed_row(each.job, reason, each.name), [])
+            case Stopped():
+                each.job = None
+            case Died(exit_code):
+                self._died(each, exit_code)
+
+    def _died(self, each: Worker, exit_code: int | None) -> None:
+        planned = each.job
+        if planned is None:
+            return
+        how = _how(exit_code)
+        self.lost[planned.run_id] = self.lost.get(planned.run_id, 0) + 1
+        each.job = None
+        if self.stopping:
+            return
+        if self.lost[planned.run_id] >= ATTEMPTS:
+            self._record(self._failed_row(planned, f"worker {how}, {ATTEMPTS} times", each.name), [])
+        else:
+            self.say(f"{planned.run_id}: {each.name} {how}; the run is tried once more")
+            self.waiting.append(planned)
+
+    def _finish(self, each: Worker, row: Row, curve: list[Row]) -> None:
+        each.job = None
+        self._record(row, curve)
+
+    def _record(self, row: Row, curve: list[Row]) -> None:
+        self.journal.append(row, curve)
+        self.rows[row["run_id"]] = row
+        self.done.append(row)
+        self.meter.finished(row)
+        self.say(describe_row(row, len(self.known) - len(self.waiting) - len(self.running), len(self.known)))
+        self.ask_for_more()
+
+    def _failed_row(self, planned: PlannedRun, reason: str, worker: str) -> Row:
+        facts = dataclasses.asdict(self.facts)
+        row = describe(planned.run, planned.counts, run_id=planned.run_id, **facts)
+        found = {"status": "failed", "reason": reason, "steps_done": 0, "worker": worker}
+        return row | found | {"purpose": planned.purpose, "budget": planned.budget}
+
+    def summary(self) -> Summary:
+        remaining = len(self.known) - self.skipped - len(self.done)
+        wall = time.monotonic() - self.began
+        return Summary(tuple(self.done), self.skipped, remaining, self.stopping, wall)
+
+
+def _how(exit_code: int | None) -> str:
+    if exit_code is not None and exit_code < 0:
+        return f"was killed by {signal.Signals(-exit_code).name}"
+    return f"ended with exit code {exit_code}"
+
+
+def describe_row(row: Mapping[str, Any], index: int, total: int) -> str:
+    """One line for the log when a run has ended."""
+    head = f"[{index}/{total}] width {row['width']} depth {row['depth']} budget {row['budget']:.3g}"
+    head += f" lr {row['learning_rate']:.3g} seed {row['seed']}"
+    if row["status"] != "finished":
+        return f"{head}: {row['status']}: {row['reason']}"
+    return f"{head}: loss {row['loss']:.4f}, {row['bits_per_byte']:.3f} bits/byte, {row['wall_seconds']:.0f} s"
+
+
+class _Interrupts:
+    count = 0
+
+
+@contextlib.contextmanager
+def _interrupts() -> Iterator[_Interrupts]:
+    """Count Ctrl-C and SIGTERM instead of ending at the first one."""
+    found = _Interrupts()
+
+    def heard(number: int, frame: object) -> None:
+        found.count += 1
+        if found.count > 1:
+            raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may listen
+        yield found
+        return
+    before = {number: signal.signal(number, heard) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield found
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,37 @@
+"""The held-out budget: which shape is trained there once the law of the smaller budgets has named its optimum."""
+
+import dataclasses
+import math
+
+from scaling_laws.config import ConfigError
+from scaling_laws.sweep.plan import Plan, plan
+from scaling_laws.sweep.planned import PlannedRun
+
+
+def heldout_budget(grid: Plan) -> float:
+    """FLOPs of the held-out budget: `sweep.forecast_factor` times the largest fitted one; 0 for none."""
+    return grid.config.sweep.forecast_factor * max(grid.config.sweep.budgets)
+
+
+def forecast_runs(grid: Plan, n_opt: float) -> tuple[PlannedRun, ...]:
+    """The runs of the held-out budget, one a seed of `sweep.forecast_seeds`, at the shape nearest to `n_opt`.
+
+    Shapes are those of `sweep.widths` and `sweep.depths`, nearest in ln N; the learning rate is the sweep's rule.
+    Raises ConfigError where no shape can run there, naming the first refusal.
+    """
+    sweep = dataclasses.replace(
+        grid.config.sweep,
+        budgets=(heldout_budget(grid),),
+        seeds=grid.config.sweep.forecast_seeds,
+        extra_seeds=(),
+        lr_multipliers=(1.0,),
+        shapes_per_budget=0,
+    )
+    wider = plan(dataclasses.replace(grid.config, sweep=sweep), grid.facts, grid.pace)
+    if not wider.runs:
+        first = wider.refusals[0]
+        raise ConfigError(
+            f"sweep.forecast_factor: no shape can run at {heldout_budget(grid):.3g} FLOPs: {first.reason}"
+        )
+    nearest = min(wider.runs, key=lambda each: abs(math.log(each.counts.n_params / n_opt)))
+    return tuple(dataclasses.replace(each, purpose="forecast") for each in wider.runs if each.shape == nearest.shape)

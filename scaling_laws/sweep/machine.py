@@ -1,0 +1,77 @@
+"""What this machine offers: cores, accelerators, a cache folder. Found out without importing JAX."""
+
+import glob
+import hashlib
+import importlib.util
+import math
+import os
+import platform
+from pathlib import Path
+
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+_CPUINFO = Path("/proc/cpuinfo")
+SINGLE_THREADED = {
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NPROC": "1",  # the size of the thread pool that XLA's CPU client makes
+}
+
+
+def cores() -> list[int]:
+    """Numbers of the cores that this process may use, cut to a container's quota of CPU time."""
+    allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    return list(allowed)[: _quota()]
+
+
+def _quota() -> int | None:
+    try:
+        limit, period = _QUOTA.read_text().split()
+        return max(1, math.ceil(int(limit) / int(period)))
+    except (OSError, ValueError):  # no such file, or `max`: no quota
+        return None
+
+
+def accelerator() -> bool:
+    """Whether JAX will find a GPU or TPU: by `JAX_PLATFORMS`, else by devices together with an installed plugin."""
+    wanted = os.environ.get("JAX_PLATFORMS", "")
+    if wanted:
+        return wanted.split(",")[0] != "cpu"
+    nvidia = glob.glob("/dev/nvidia[0-9]*") and any(
+        importlib.util.find_spec(name) for name in ("jax_cuda12_plugin", "jax_cuda13_plugin")
+    )
+    tpu = (glob.glob("/dev/accel*") or glob.glob("/dev/vfio/[0-9]*")) and importlib.util.find_spec("libtpu")
+    return bool(nvidia or tpu)
+
+
+def worker_count(asked: int) -> int:
+    """How many worker processes to run: `asked`, or when 0 one a core, and one in all on an accelerator."""
+    return asked or (1 if accelerator() else len(cores()))
+
+
+def worker_environment() -> dict[str, str]:
+    """Variables to set before a worker starts: one thread each on CPU, nothing on an accelerator."""
+    if accelerator():
+        return {}
+    given = os.environ.get("XLA_FLAGS", "")
+    return SINGLE_THREADED | {"XLA_FLAGS": f"{given} {SINGLE_THREADED['XLA_FLAGS']}".strip()}
+
+
+def cache_folder() -> Path:
+    """This user's folder for what can be made again: `$XDG_CACHE_HOME/scaling_laws`, `~/.cache/scaling_laws`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "scaling_laws"
+
+
+def compile_cache_folder() -> Path:
+    """Folder of compiled programs, apart by kind of processor: a home may be shared by unlike machines."""
+    return cache_folder() / "programs" / f"{platform.machine()}-{_processor()}"
+
+
+def _processor() -> str:
+    try:
+        lines = _CPUINFO.read_text().splitlines()
+    except OSError:
+        lines = [platform.processor()]
+    facts = sorted({line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))})
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:8]

@@ -1,0 +1,85 @@
+"""What a worker and its parent say to each other through a pipe."""
+
+import dataclasses
+from typing import Any
+
+from scaling_laws.config import RunConfig, TaskConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """What a worker is started with; `core` pins it to a core, None leaves it to the system."""
+
+    name: str
+    parent: int
+    core: int | None
+    task: TaskConfig
+    workdir: str
+    cache: str
+    programs: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """To a worker: do this run."""
+
+    run_id: str
+    run: RunConfig
+    budget: float
+    purpose: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Stop:
+    """To a worker: write a checkpoint and end."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Ready:
+    """From a worker: the task is loaded, give me a run."""
+
+
+@dataclasses.dataclass(frozen=True)
+class At:
+    """From a worker: how far its run is, in optimiser steps."""
+
+    run_id: str
+    step: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Said:
+    """From a worker: a line for the user."""
+
+    text: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Done:
+    """From a worker: a row of the runs table and its curve."""
+
+    run_id: str
+    row: dict[str, Any]
+    curve: list[dict[str, Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Failed:
+    """From a worker: the run raised; `reason` is the type and the message of what it raised."""
+
+    run_id: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Stopped:
+    """From a worker: stopped as asked, with a checkpoint."""
+
+    run_id: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Died:
+    """About a worker: its process ended by itself, with this exit code (negative: killed by that signal)."""
+
+    exit_code: int | None

@@ -1,0 +1,80 @@
+"""How far a sweep is: compute done, the speed seen on this start, the time left."""
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from scaling_laws.progress import Progress, duration
+from scaling_laws.sweep.planned import PlannedRun
+
+WARM = 5.0  # seconds before a speed is worth a forecast
+
+
+class Meter:
+    """Training FLOPs of the runs of this start: planned, done, and the speed of all workers together."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        self._clock, self._began = clock, clock()
+        self._planned: dict[str, PlannedRun] = {}
+        self._steps: dict[str, int] = {}
+        self._done: dict[str, float] = {}
+
+    def add(self, planned: PlannedRun) -> None:
+        """A run is to be done."""
+        self._planned[planned.run_id] = planned
+
+    def at(self, run_id: str, step: int) -> None:
+        """A run has reached a step."""
+        planned = self._planned[run_id]
+        self._done[run_id] = planned.flops * min(1.0, step / planned.run.train.steps)
+
+    def finished(self, row: Mapping[str, Any]) -> None:
+        """A run has ended, with whatever status: nothing of it is left to do."""
+        self._done[row["run_id"]] = self._planned[row["run_id"]].flops
+
+    @property
+    def total(self) -> float:
+        """FLOPs of all runs of this start."""
+        return sum(planned.flops for planned in self._planned.values())
+
+    @property
+    def done(self) -> float:
+        """FLOPs of them that are done."""
+        return sum(self._done.values())
+
+    @property
+    def share(self) -> float:
+        """Share of the FLOPs that is done, 0 to 1."""
+        return self.done / self.total if self.total else 0.0
+
+    def seconds_left(self) -> float | None:
+        """Time left at the speed seen so far; None while too little has been seen."""
+        elapsed = self._clock() - self._began
+        if elapsed < WARM or not self.done:
+            return None
+        return (self.total - self.done) * elapsed / self.done
+
+
+class Display(Progress):
+    """The progress line of a sweep on standard error; its total may grow while it runs."""
+
+    def __init__(self, meter: Meter):
+        super().__init__(1.0, "of the compute")
+        self.meter = meter
+
+    def tick(self, note: str) -> None:
+        """Show the state when the last line is old enough."""
+        self.update(self.meter.share, note)
+
+    def line(self) -> str:
+        """The state as plain text: `12% of 3.2e+12 FLOP  ETA 2:05  2 running, 7 waiting`."""
+        left = self.meter.seconds_left()
+        eta = f"ETA {duration(left)}" if left is not None else "ETA ?"
+        return f"{self.meter.share:.0%} of {self.meter.total:.3g} FLOP  {eta}  {self._note}"
+
+    def clear(self) -> None:
+        """Make room on a terminal for another line; the next tick draws this one again."""
+        if sys.stderr.isatty():
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()

@@ -1,0 +1,44 @@
+"""How long a run will take: a rate in FLOP/s of one core, measured where rows exist."""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from scaling_laws import compute
+from scaling_laws.config import RunConfig
+
+DEFAULT_RATE = 2e10  # FLOP/s of one CPU core on the small shapes of a first sweep
+
+
+@dataclasses.dataclass(frozen=True)
+class Pace:
+    """Training FLOP/s by model size: `measured` maps n_params to the rate seen there, the nearest in ln N counts."""
+
+    default: float = DEFAULT_RATE
+    measured: Mapping[int, float] = dataclasses.field(default_factory=dict)
+
+    def rate(self, n_params: int) -> float:
+        """FLOP/s expected of a model with `n_params` parameters."""
+        if not self.measured:
+            return self.default
+        return self.measured[min(self.measured, key=lambda n: (abs(math.log(n / n_params)), n))]
+
+    def seconds(self, run: RunConfig, counts: compute.Counts, tokens: int) -> float:
+        """Seconds of one worker for the training and the evaluations of a run, compiling left out."""
+        train = run.train
+        evaluated = train.eval_tokens + train.curve_points * train.curve_eval_tokens
+        forward = counts.flops_per_token / 3  # forward is a third of forward + backward
+        return (counts.flops_per_token * tokens + forward * evaluated) / self.rate(counts.n_params)
+
+
+def measured_pace(rows: Iterable[Mapping[str, Any]]) -> Pace:
+    """The pace seen in the finished rows of a runs table; the default where there are none."""
+    flops: dict[int, float] = {}
+    seconds: dict[int, float] = {}
+    for row in rows:
+        if row.get("status") == "finished" and row.get("step_seconds"):
+            size = row["n_params"]
+            flops[size] = flops.get(size, 0.0) + row["flops"]
+            seconds[size] = seconds.get(size, 0.0) + row["step_seconds"]
+    return Pace(measured={size: flops[size] / seconds[size] for size in flops})

@@ -1,0 +1,200 @@
+"""What to run: shapes over width and depth at fixed compute budgets, and what is refused with which reason.
+
+Pure and free of JAX. Compute, parameters and epochs are exact, counted from the architecture; the learning rate comes
+from a rule in N and D. A plan is a function of the configuration and four facts about the task, nothing else.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterable
+
+from scaling_laws import compute, config
+from scaling_laws.config import AXIS, ConfigError, ExperimentConfig, ModelConfig, SweepConfig
+from scaling_laws.sweep.pace import Pace
+from scaling_laws.sweep.planned import (
+    PlannedRun,
+    TaskFacts,
+    nearest_integer,
+    planned_run,
+    rate_allowed,
+    rule_rate,
+    steps_for,
+)
+
+BUDGET_TOLERANCE = 0.02  # a run whose whole steps miss its budget by more than this share of it is refused
+
+
+@dataclasses.dataclass(frozen=True)
+class Refusal:
+    """A shape that does not run at a budget (every budget when None) and why."""
+
+    width: int
+    depth: int
+    budget: float | None
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """The grid of a sweep, budgets ascending. `pace` is what the expected seconds rest on."""
+
+    config: ExperimentConfig
+    facts: TaskFacts
+    pace: Pace
+    runs: tuple[PlannedRun, ...]
+    refusals: tuple[Refusal, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Candidate:
+    model: ModelConfig
+    counts: compute.Counts
+
+
+def plan(experiment: ExperimentConfig, facts: TaskFacts, pace: Pace | None = None) -> Plan:
+    """All runs of a sweep's grid, each once, and the refusals.
+
+    Raises ConfigError for bad settings, a missing axis, or a batch larger than the train split.
+    """
+    _check(experiment, facts)
+    pace = pace or Pace()
+    candidates, refusals = _candidates(experiment, facts)
+    runs: dict[str, PlannedRun] = {}
+    for index, budget in enumerate(sorted(experiment.sweep.budgets)):
+        group, refused = _group(experiment, facts, pace, candidates, index, budget)
+        refusals += refused
+        for planned in group:
+            runs.setdefault(planned.run_id, planned)
+    return Plan(experiment, facts, pace, tuple(runs.values()), tuple(refusals))
+
+
+def _check(experiment: ExperimentConfig, facts: TaskFacts) -> None:
+    config.check_fields(experiment)
+    for name, values in (("width", experiment.sweep.widths), ("depth", experiment.sweep.depths)):
+        if getattr(experiment.model, name) == AXIS and not values:
+            raise ConfigError(f"sweep.{name}s: empty while model.{name} is 0; allowed: at least one {name}")
+    for name in ("budgets", "seeds", "lr_multipliers"):
+        if not getattr(experiment.sweep, name):
+            raise ConfigError(f"sweep.{name}: empty; allowed: at least one value")
+    step_tokens = experiment.train.batch_size * experiment.task.context
+    if step_tokens > facts.unique_tokens:
+        raise ConfigError(
+            f"train.batch_size: {experiment.train.batch_size} windows of {experiment.task.context} tokens exceed the "
+            f"train split; allowed: at most {facts.unique_tokens // experiment.task.context}"
+        )
+    neutral = config.replace(config.run_part(experiment), {"model.width": 2, "model.depth": 1})
+    config.validate_run(config.replace(neutral, {"model.n_heads": 1}))
+
+
+def shapes(experiment: ExperimentConfig) -> list[tuple[int, int]]:
+    """The (width, depth) pairs of the sweep: a grid, or one depth a width along `aspect_ratio`.
+
+    A width or depth fixed in `model` narrows its axis. Along an aspect ratio the depth is the whole number nearest
+    to width / aspect_ratio, at least 1, whether or not it lies within the limits of `sweep.depths`.
+    """
+    model, sweep = experiment.model, experiment.sweep
+    widths = (model.width,) if model.width != AXIS else sorted(sweep.widths)
+    if model.depth != AXIS:
+        return [(width, model.depth) for width in widths]
+    if sweep.aspect_ratio > 0:
+        return [(width, max(1, nearest_integer(width / sweep.aspect_ratio))) for width in widths]
+    return [(width, depth) for width in widths for depth in sorted(sweep.depths)]
+
+
+def _candidates(experiment: ExperimentConfig, facts: TaskFacts) -> tuple[list[_Candidate], list[Refusal]]:
+    found, refused = [], []
+    for width, depth in shapes(experiment):
+        model = dataclasses.replace(experiment.model, width=width, depth=depth)
+        reason = _shape_reason(experiment, model)
+        if reason:
+            refused.append(Refusal(width, depth, None, reason))
+        else:
+            found.append(_Candidate(model, compute.count(model, facts.vocab_size, experiment.task.context)))
+    return found, refused
+
+
+def _shape_reason(experiment: ExperimentConfig, model: ModelConfig) -> str:
+    sweep = experiment.sweep
+    along = sweep.aspect_ratio > 0 and experiment.model.depth == AXIS
+    if along and not min(sweep.depths) <= model.depth <= max(sweep.depths):
+        limits = f"{min(sweep.depths)} to {max(sweep.depths)}"
+        return f"depth {model.depth} by sweep.aspect_ratio lies outside the limits of sweep.depths, {limits}"
+    try:
+        config.validate_heads(model)
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
+def _group(
+    experiment: ExperimentConfig,
+    facts: TaskFacts,
+    pace: Pace,
+    candidates: list[_Candidate],
+    index: int,
+    budget: float,
+) -> tuple[list[PlannedRun], list[Refusal]]:
+    """The runs of the `index`-th budget: shapes in ascending order of the candidates, then rates, then seeds."""
+    sweep = experiment.sweep
+    reasons = {c.model: budget_reason(experiment, c.counts, facts, budget) for c in candidates}
+    centre = _centre(sweep, [c for c in candidates if not reasons[c.model]], budget)
+    ranked = sorted(candidates, key=lambda c: abs(math.log(c.counts.n_params / centre)))
+    fitting = [c for c in ranked if not reasons[c.model]]
+    kept = fitting[: sweep.shapes_per_budget] if sweep.shapes_per_budget else fitting
+    # a refused shape is worth a line only where it would have been kept
+    within = ranked[: ranked.index(kept[-1])] if sweep.shapes_per_budget and len(kept) < len(fitting) else ranked
+    refused = [Refusal(c.model.width, c.model.depth, budget, reasons[c.model]) for c in within if reasons[c.model]]
+    repeated = sweep.extra_seeds if not sweep.extra_seed_budgets or index < sweep.extra_seed_budgets else ()
+    runs = []
+    for candidate in (c for c in candidates if c in kept):
+        extra = repeated if kept.index(candidate) < sweep.extra_seed_shapes else ()
+        arms, reason = _arms(experiment, candidate, facts, pace, budget, extra)
+        runs += arms
+        refused += [Refusal(candidate.model.width, candidate.model.depth, budget, reason)] if reason else []
+    return runs, refused
+
+
+def _centre(sweep: SweepConfig, fitting: list[_Candidate], budget: float) -> float:
+    """N at the middle of a budget's shapes: the rule of `sweep.center`, or the middle of those that fit."""
+    if sweep.center > 0:
+        return sweep.center * (budget / 1e12) ** sweep.center_exponent
+    sizes = [c.counts.n_params for c in fitting] or [1]
+    return math.sqrt(min(sizes) * max(sizes))
+
+
+def budget_reason(experiment: ExperimentConfig, counts: compute.Counts, facts: TaskFacts, budget: float) -> str:
+    """Why a shape cannot run at a budget, or an empty string."""
+    sweep, steps = experiment.sweep, steps_for(experiment, counts, budget)
+    tokens = steps * experiment.train.batch_size * experiment.task.context
+    if steps < sweep.min_steps:
+        return f"budget too small: {steps} steps, sweep.min_steps is {sweep.min_steps}"
+    if tokens > sweep.max_epochs * facts.unique_tokens:
+        epochs = tokens / facts.unique_tokens
+        return f"data too small: {epochs:.2f} epochs, sweep.max_epochs is {sweep.max_epochs:g}"
+    miss = abs(counts.flops_per_token * tokens / budget - 1)
+    if miss > BUDGET_TOLERANCE:
+        return f"whole steps miss the budget by {100 * miss:.1f} %; allowed: {100 * BUDGET_TOLERANCE:g} %"
+    return ""
+
+
+def _arms(
+    experiment: ExperimentConfig,
+    candidate: _Candidate,
+    facts: TaskFacts,
+    pace: Pace,
+    budget: float,
+    extra: Iterable[int],
+) -> tuple[list[PlannedRun], str]:
+    """Rates x seeds of one shape at one budget, and the reason when a rate is out of range."""
+    sweep, counts = experiment.sweep, candidate.counts
+    tokens = steps_for(experiment, counts, budget) * experiment.train.batch_size * experiment.task.context
+    seeds = [(s, "grid") for s in sweep.seeds] + [(s, "extra_seed") for s in extra if s not in sweep.seeds]
+    runs, refused = [], []
+    for multiplier in sorted(sweep.lr_multipliers):
+        rate = rule_rate(experiment, counts.n_params, tokens) * multiplier
+        if not rate_allowed(rate):
+            refused.append(f"{rate:.3g}")
+            continue
+        base = dataclasses.replace(config.run_part(experiment), model=candidate.model)
+        runs += [planned_run(base, counts, facts, pace, budget, purpose, rate, s) for s, purpose in seeds]
+    return runs, f"learning rate {', '.join(refused)} by the rule is out of range" if refused else ""

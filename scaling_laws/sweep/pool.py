@@ -1,0 +1,156 @@
+"""The parent's side of the workers: start them, hand them runs, hear from them, bury and replace the dead."""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from multiprocessing import connection
+from pathlib import Path
+from typing import Any
+
+from scaling_laws.config import TaskConfig
+from scaling_laws.sweep import machine, worker
+from scaling_laws.sweep.messages import Died, Job, Ready, Setup, Stop
+from scaling_laws.sweep.planned import PlannedRun
+
+PATIENCE = 2  # deaths in a row before it was ready, after which a worker is not started again
+
+
+class Worker:
+    """A worker process and what the parent knows of it."""
+
+    def __init__(self, name: str, core: int | None):
+        self.name, self.core = name, core
+        self.deaths = 0
+        self.job: PlannedRun | None = None
+        self.ready = False
+        self.compiled: set[tuple[int, int]] = set()
+        self.process: Any = None
+        self.pipe: connection.Connection | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether it waits for a run."""
+        return self.ready and self.job is None
+
+    @property
+    def wire(self) -> connection.Connection:
+        """The pipe of a running worker."""
+        assert self.pipe is not None, f"{self.name} does not run"
+        return self.pipe
+
+    def send(self, message: Any) -> None:
+        """Send a message; one to a worker that has just died is lost, its end is heard of separately."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.wire.send(message)
+
+
+class Pool:
+    """`n_workers` processes for one task; a context manager that leaves none behind."""
+
+    def __init__(self, n_workers: int, task: TaskConfig, workdir: Path):
+        self.task, self.workdir = task, workdir
+        cores = machine.cores()
+        pinned = hasattr(os, "sched_setaffinity") and n_workers == len(cores) and not machine.accelerator()
+        self.workers = [Worker(f"worker-{i}", cores[i] if pinned else None) for i in range(n_workers)]
+
+    def __enter__(self) -> "Pool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for each in self._alive():
+            each.process.kill()
+        for each in self._alive():
+            each.process.join()
+            self._bury(each)
+
+    def _alive(self) -> list[Worker]:
+        return [each for each in self.workers if each.pipe is not None]
+
+    def start(self, count: int) -> None:
+        """Have at least `count` workers running, as far as the pool's size and their deaths allow."""
+        missing = min(count, len(self.workers)) - len(self._alive())
+        rested = [each for each in self.workers if each.pipe is None and each.deaths < PATIENCE]
+        for each in rested[: max(0, missing)]:
+            self._start(each)
+
+    def _start(self, each: Worker) -> None:
+        spawn = multiprocessing.get_context("spawn")  # a fork would copy whatever threads this process has
+        ours, theirs = spawn.Pipe()
+        setup = Setup(
+            name=each.name,
+            parent=os.getpid(),
+            core=each.core,
+            task=self.task,
+            workdir=str(self.workdir),
+            cache=str(machine.cache_folder() / "tasks"),
+            programs=str(machine.compile_cache_folder()),
+        )
+        process = spawn.Process(target=worker.main, args=(theirs, setup), daemon=True, name=each.name)
+        with _environment(machine.worker_environment()), _without_interrupts():
+            process.start()
+        theirs.close()  # else its end would never be heard of
+        each.process, each.pipe, each.ready, each.job, each.compiled = process, ours, False, None, set()
+
+    def assign(self, each: Worker, planned: PlannedRun) -> None:
+        """Hand a run to an idle worker."""
+        each.job = planned
+        each.compiled.add(planned.shape)
+        each.send(Job(planned.run_id, planned.run, planned.budget, planned.purpose))
+
+    def ask_to_stop(self) -> None:
+        """Ask every worker to write its checkpoint and end."""
+        for each in self._alive():
+            each.send(Stop())
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether no worker runs and none may be started again."""
+        return not self._alive() and all(each.deaths >= PATIENCE for each in self.workers)
+
+    def events(self, timeout: float) -> Iterator[tuple[Worker, Any]]:
+        """What the workers have to say within `timeout` seconds; `Died` when one ended."""
+        pipes = [each.pipe for each in self.workers if each.pipe]
+        spoke = connection.wait(pipes, timeout)
+        for each in [each for each in self.workers if each.pipe in spoke]:
+            try:
+                message = each.wire.recv()
+            except (EOFError, ConnectionResetError):
+                each.process.join()
+                message = Died(each.process.exitcode)
+                each.deaths += not each.ready
+                self._bury(each)
+            if isinstance(message, Ready):
+                each.ready, each.deaths = True, 0
+            yield each, message
+
+    def _bury(self, each: Worker) -> None:
+        each.wire.close()
+        each.process.close()
+        each.pipe, each.process, each.ready = None, None, False
+
+
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Block Ctrl-C for a while: a child inherits that, and must not end by it while it is still starting."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Set environment variables for a while: a child inherits those of its start."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,78 @@
+"""A plan as lines of text: the table of `--dry_run`."""
+
+from collections.abc import Sequence
+
+from scaling_laws.sweep.plan import Plan
+from scaling_laws.sweep.planned import PlannedRun
+
+HEADER = ("budget", "width", "depth", "N", "D", "C", "steps", "D/N", "epochs", "lr", "seeds", "seconds")
+
+
+def table(plan: Plan, n_workers: int) -> list[str]:
+    """The runs (one line for all seeds of a shape, budget and rate), the totals, then the refusals."""
+    groups: dict[tuple, list[PlannedRun]] = {}
+    for planned in plan.runs:
+        groups.setdefault((planned.budget, planned.shape, planned.run.optimizer.learning_rate), []).append(planned)
+    cells = [HEADER, *(_cells(group) for group in groups.values())]
+    return [*align(cells), "", *totals(plan, n_workers), *_refusals(plan)]
+
+
+def _cells(group: list[PlannedRun]) -> tuple[str, ...]:
+    first = group[0]
+    return (
+        f"{first.budget:.3g}",
+        str(first.run.model.width),
+        str(first.run.model.depth),
+        f"{first.counts.n_params:,}",
+        f"{first.tokens:,}",
+        f"{first.flops:.4g}",
+        f"{first.run.train.steps:,}",
+        f"{first.tokens_per_param:.1f}",
+        f"{first.epochs:.2f}",
+        f"{first.run.optimizer.learning_rate:.3g}",
+        ",".join(str(planned.run.train.seed) for planned in group),
+        f"{sum(planned.expected_seconds for planned in group):.0f}",
+    )
+
+
+def align(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Cells as lines with right-aligned columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+
+
+def totals(plan: Plan, n_workers: int) -> list[str]:
+    """Runs, distinct programs, FLOPs and expected time in one line, and what that time rests on."""
+    seconds = sum(planned.expected_seconds for planned in plan.runs)
+    longest = max((planned.expected_seconds for planned in plan.runs), default=0.0)
+    wall = max(seconds / n_workers, longest)
+    flops = sum(planned.flops for planned in plan.runs)
+    source = "measured here" if plan.pace.measured else f"at {plan.pace.default:.3g} FLOP/s a worker, to be measured"
+    check = " and learning-rate checks" if plan.config.sweep.lr_check else ""
+    return [
+        f"{plural(len(plan.runs), 'run')}, {plural(len({p.shape for p in plan.runs}), 'program')}, {flops:.4g} FLOPs, "
+        f"about {duration(wall)} on {plural(n_workers, 'worker')} ({source}), compiling{check} on top"
+    ]
+
+
+def _refusals(plan: Plan) -> list[str]:
+    lines = []
+    for refusal in plan.refusals:
+        where = "every budget" if refusal.budget is None else f"budget {refusal.budget:.3g}"
+        lines.append(f"refused: {where}, width {refusal.width} depth {refusal.depth}: {refusal.reason}")
+    return lines
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 run`, `2 runs`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: `45 s`, `3 min 20 s`, `2 h 05 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

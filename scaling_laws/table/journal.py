@@ -1,0 +1,222 @@
+"""The journal: an append-only file of checksummed lines, one a run with its curve, that survives kill -9.
+
+Each line is JSON and begins with the checksum of the rest of it, so that every line stands for itself: a torn
+tail costs nothing before it, and a damaged line in the middle costs only the run that it held.
+"""
+
+import dataclasses
+import fcntl
+import hashlib
+import itertools
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from scaling_laws.sealed import seal, unseal
+from scaling_laws.table.schema import CURVE_COLUMNS, RUN_COLUMNS, VERSION, TableError, checked
+
+JOURNAL = "journal.jsonl"
+LOCK = "journal.lock"
+
+Say = Callable[[str], None]
+
+
+def warn(line: str) -> None:
+    """Say a line on standard error."""
+    print(line, file=sys.stderr, flush=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Damage:
+    """A line that does not match its checksum: its number (from 1) and the bytes [start, end) it occupies."""
+
+    line: int
+    start: int
+    end: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Contents:
+    """What a journal holds: its intact records in order, its damaged lines, where the last intact line ends."""
+
+    records: tuple[dict[str, Any], ...]
+    damage: tuple[Damage, ...]
+    end: int
+
+    def latest(self) -> dict[str, dict[str, Any]]:
+        """run_id -> its last record: a later row supersedes an earlier one."""
+        return {record["run"]["run_id"]: record for record in self.records}
+
+
+def parse(data: bytes, where: str) -> Contents:
+    """All intact lines of a journal. Raises TableError when a newer version wrote it."""
+    records, damage, start, end = [], [], 0, 0
+    for number, line in enumerate(data.split(b"\n"), 1):
+        stop = min(start + len(line) + 1, len(data))
+        record = unseal(line)
+        if record is None and line:
+            damage.append(Damage(number, start, stop))
+        elif record is not None:
+            end = stop
+            check_version(record.pop("version", VERSION), where)
+            if "run" in record:
+                records.append(record)
+        start = stop
+    return Contents(tuple(records), tuple(damage), end)
+
+
+def check_version(version: int, where: str) -> None:
+    """Raises TableError when a table's `version` is newer than this program's."""
+    if version > VERSION:
+        raise TableError(f"{where}: version {version} of the runs table; this program reads up to {VERSION}, update it")
+
+
+def read(path: Path, say: Say = warn) -> Contents:
+    """The contents of a journal that may be in use; damaged lines are said aloud and left where they are."""
+    contents = parse(path.read_bytes(), str(path))
+    for bad in contents.damage:
+        say(f"{path}: line {bad.line} is damaged and left out ({bad.end - bad.start} bytes)")
+    return contents
+
+
+class Journal:
+    """The journal of `workdir`, held by one process at a time; use it as a context manager.
+
+    Opening it repairs a damaged tail: its bytes go to a file beside the journal, and `say` names that file.
+    Raises TableError when another process holds the workdir.
+    """
+
+    def __init__(self, workdir: str | os.PathLike, say: Say = warn):
+        self.workdir, self._say = Path(workdir), say
+        self.path = self.workdir / JOURNAL
+        _make_folder(self.workdir)
+        self._lock = _take_lock(self.workdir)
+        try:
+            self._file = self._open()
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def __enter__(self) -> "Journal":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the workdir back."""
+        if self._lock >= 0:
+            os.close(self._file)
+            os.close(self._lock)
+            self._lock = -1
+
+    def append(self, row: Mapping[str, Any], curve: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Add one run and its curve; on return it is on the disk.
+
+        Raises TableError when the row or a point does not fit the schema, when steps do not increase along the
+        curve, or when the run has finished before.
+        """
+        run = checked(row, RUN_COLUMNS, f"run {row.get('run_id', '?')}")
+        where = f"curve of run {run['run_id']}"
+        points = [checked({"run_id": run["run_id"], **point}, CURVE_COLUMNS, where) for point in curve]
+        if any(point["run_id"] != run["run_id"] for point in points):
+            raise TableError(f"{where}: a point of another run; allowed: run_id {run['run_id']!r}")
+        if any(late["step"] <= early["step"] for early, late in itertools.pairwise(points)):
+            raise TableError(f"{where}: its steps do not increase; allowed: each step once, in order")
+        if run["run_id"] in self.finished_ids():
+            raise TableError(f"run {run['run_id']}: finished in {self.path} already; a run is written once")
+        record = {"run": run, "curve": [{k: v for k, v in point.items() if k != "run_id"} for point in points]}
+        self._write(seal(record))
+        self._latest[run["run_id"]] = record
+
+    def finished_ids(self) -> set[str]:
+        """run_id of every finished run."""
+        return {run_id for run_id, record in self._latest.items() if record["run"]["status"] == "finished"}
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The last row of every run, in the order in which the runs first appeared."""
+        return [dict(record["run"]) for record in self._latest.values()]
+
+    def _open(self) -> int:
+        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            data = self.path.read_bytes()
+            contents = parse(data, str(self.path))
+            self._repair(file, data, contents)
+        except BaseException:
+            os.close(file)
+            raise
+        self._latest = contents.latest()
+        return file
+
+    def _repair(self, file: int, data: bytes, contents: Contents) -> None:
+        for bad in contents.damage:
+            if bad.end <= contents.end:
+                self._say(f"{self.path}: line {bad.line} is damaged; a run that it held counts as not done")
+        kept, tail = data[: contents.end], data[contents.end :]
+        if tail.strip(b"\n"):
+            aside = _set_aside(self.workdir, tail)
+            self._say(
+                f"{self.path}: its last {len(tail)} bytes are damaged; set aside in {aside.name}, all before kept"
+            )
+        if tail:
+            os.ftruncate(file, contents.end)
+        if not kept:
+            _write_all(file, seal({"journal": "runs and their curves", "version": VERSION}))
+        elif not kept.endswith(b"\n"):  # torn between the line and its newline
+            _write_all(file, b"\n")
+        os.fsync(file)
+        sync_folder(self.workdir)
+
+    def _write(self, line: bytes) -> None:
+        size = os.fstat(self._file).st_size
+        try:
+            _write_all(self._file, line)
+            os.fsync(self._file)
+        except OSError as error:
+            os.ftruncate(self._file, size)
+            raise TableError(f"{self.path}: the row could not be written: {error.strerror}") from error
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise TableError(f"{folder}: not a folder; a workdir is one") from error
+
+
+def _take_lock(workdir: Path) -> int:
+    """The descriptor of the locked lock file, which holds this process's id. The lock ends with the process."""
+    lock = os.open(workdir / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.read(lock, 32).decode(errors="replace").strip() or "unknown"
+        os.close(lock)
+        raise TableError(f"{workdir}: in use by process {holder}; one process at a time may add runs to it") from error
+    os.ftruncate(lock, 0)
+    os.write(lock, f"{os.getpid()}\n".encode())
+    return lock
+
+
+def _set_aside(workdir: Path, tail: bytes) -> Path:
+    """Keep `tail` in a new file, named by its content so that nothing is ever overwritten."""
+    path = workdir / f"journal.damaged-{hashlib.sha256(tail).hexdigest()[:8]}"
+    path.write_bytes(tail)
+    return path
+
+
+def _write_all(file: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(file, data) :]
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename or a new name in `folder` last through a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,184 @@
+"""The columns of the runs table and of the curves table: type, unit, meaning, and whether they are a result.
+
+Result columns are what a run found or was: they are compared and hashed. Provenance says where and how fast.
+"""
+
+import dataclasses
+import math
+import numbers
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from scaling_laws.config import nearest
+
+VERSION = 1
+VERSION_KEY = b"scaling_laws.version"
+REQUIRED = object()  # the default of a column that a row must bring along
+ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64()}
+
+
+class TableError(ValueError):
+    """A row or a file that is no runs table, said in one line: what, where, what is allowed, the nearest right name."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """One column. `default` REQUIRED: a row must have it; None: it may be absent; else the value of an absent one."""
+
+    name: str
+    type: type
+    unit: str
+    doc: str
+    default: Any = REQUIRED
+    role: str = "result"
+    choices: tuple[str, ...] = ()
+
+    def field(self) -> pa.Field:
+        """The Arrow field, with unit, doc and role in its metadata."""
+        metadata = {"unit": self.unit, "doc": self.doc, "role": self.role}
+        return pa.field(self.name, ARROW[self.type], metadata=metadata)
+
+
+def _provenance(name: str, kind: type, unit: str, doc: str, default: Any = None) -> Column:
+    return Column(name, kind, unit, doc, default, "provenance")
+
+
+STATUSES = ("finished", "diverged", "stopped", "failed")
+PURPOSES = ("grid", "extra_seed", "lr_check", "forecast", "single")
+
+RUN_COLUMNS = (
+    Column("run_id", str, "", "identity: hash of the settings that differ from their defaults and of the corpus"),
+    Column("status", str, "", "how the run ended", choices=STATUSES),
+    Column("reason", str, "", "why it did not finish", ""),
+    Column("purpose", str, "", "why the run was made", choices=PURPOSES),
+    Column("family", str, "", "what a width and a depth mean"),
+    Column("task", str, "", "data and loss"),
+    Column("technique", str, "", "what is studied on top of the baseline", "none"),
+    Column("strength", float, "", "strength of the technique; 0 is neutral", 0.0),
+    Column("trunk", str, "", "run_id of the run this one branched from", ""),
+    Column("parametrization", str, "", "rules for initialisation, rates and multipliers"),
+    Column("width", int, "", "residual width"),
+    Column("depth", int, "", "number of blocks"),
+    Column("n_heads", int, "", "attention heads"),
+    Column("vocab_size", int, "tokens", "size of the vocabulary"),
+    Column("context", int, "tokens", "length of a window"),
+    Column("batch_size", int, "windows", "windows an optimiser step"),
+    Column("steps", int, "steps", "optimiser steps planned: the horizon of the schedule"),
+    Column("steps_done", int, "steps", "optimiser steps taken"),
+    Column("n_params", int, "parameters", "N: with embedding and head"),
+    Column("n_non_embedding", int, "parameters", "N without embedding, positions and head"),
+    Column("n_effective", int, "parameters", "N by products a token, attention's included"),
+    Column("tokens", int, "tokens", "D: tokens trained on"),
+    Column("unique_tokens", int, "tokens", "U: distinct tokens of the train split that were read"),
+    Column("epochs", float, "", "passes over the train split: tokens / its length"),
+    Column(
+        "flops", float, "FLOP", "C: dense products of training, forward and backward, counted from the architecture"
+    ),
+    Column("flops_6nd", float, "FLOP", "6 N D with n_params"),
+    Column("flops_non_embedding", float, "FLOP", "C without the head"),
+    Column("flops_effective", float, "FLOP", "C by n_effective"),
+    Column("budget", float, "FLOP", "C shared by the run's IsoFLOP group", None),
+    Column("optimizer", str, "", "update rule"),
+    Column("schedule", str, "", "shape of the learning rate over the run"),
+    Column("learning_rate", float, "", "peak learning rate"),
+    Column("weight_decay", float, "", "decoupled decay, multiplied by the rate"),
+    Column("seed", int, "", "seed of the initialisation"),
+    Column("data_seed", int, "", "seed of the order of the data"),
+    Column("loss", float, "nats/token", "mean loss on the held-out split after training", None),
+    Column("loss_se", float, "nats/token", "standard error of loss across windows", None),
+    Column("bits_per_byte", float, "bits/byte", "held-out loss a byte of text", None),
+    Column("train_loss", float, "nats/token", "mean training loss since the last point of the curve", None),
+    Column("eval_tokens", int, "tokens", "held-out tokens behind loss", None),
+    Column("corpus_hash", str, "", "hash of the raw documents"),
+    Column("config", str, "", "JSON text of the settings that differ from their defaults"),
+    _provenance("hardware_flops", float, "FLOP", "flops and what rematerialisation computes again"),
+    _provenance("wall_seconds", float, "s", "from start to row, compiling and evaluation included"),
+    _provenance("compile_seconds", float, "s", "spent compiling"),
+    _provenance("step_seconds", float, "s", "spent in optimiser steps"),
+    _provenance("eval_seconds", float, "s", "spent in evaluation"),
+    _provenance("tokens_per_second", float, "tokens/s", "tokens over step_seconds"),
+    _provenance("device", str, "", "kind of the device"),
+    _provenance("backend", str, "", "cpu, gpu or tpu"),
+    _provenance("n_devices", int, "devices", "devices the run was spread over"),
+    _provenance("jax_version", str, "", "version of JAX"),
+    _provenance("python_version", str, "", "version of Python"),
+    _provenance("source_revision", str, "", "revision of the source"),
+    _provenance("worker", str, "", "which process trained it"),
+    _provenance("started_at", str, "ISO 8601, UTC", "when the run started"),
+    _provenance("resumed", int, "", "how often the run was resumed from a checkpoint", 0),
+)
+
+CURVE_COLUMNS = (
+    Column("run_id", str, "", "the run this point belongs to"),
+    Column("step", int, "steps", "optimiser steps taken"),
+    Column("tokens", int, "tokens", "tokens trained on so far"),
+    Column("flops", float, "FLOP", "training FLOPs so far"),
+    Column("learning_rate", float, "", "learning rate of the step"),
+    Column("train_loss", float, "nats/token", "mean training loss since the last point", None),
+    Column("loss", float, "nats/token", "loss on the validation split", None),
+)
+
+
+def _schema(columns: tuple[Column, ...]) -> pa.Schema:
+    return pa.schema([column.field() for column in columns], metadata={VERSION_KEY: str(VERSION).encode()})
+
+
+DEFAULTS = {column.name: column.default for column in RUN_COLUMNS if column.default not in (None, REQUIRED)}
+RUNS = _schema(RUN_COLUMNS)
+CURVES = _schema(CURVE_COLUMNS)
+
+
+def result_columns(schema: pa.Schema = RUNS) -> list[str]:
+    """Names of the columns that are results, not provenance, in order."""
+    return [field.name for field in schema if (field.metadata or {}).get(b"role") == b"result"]
+
+
+def checked(row: Mapping[str, Any], columns: tuple[Column, ...], where: str) -> dict[str, Any]:
+    """The row as plain Python values, in the order of the columns, absent ones at their defaults.
+
+    A number that is not finite becomes None where the column may be absent: a diverged run has no loss.
+    Raises TableError on an unknown or missing column, a wrong type, or a value outside the choices.
+    """
+    check_names(row, [column.name for column in columns], where)
+    return {column.name: _value(row.get(column.name, column.default), column, where) for column in columns}
+
+
+def check_names(given: Any, allowed: list[str], where: str) -> None:
+    """Raises TableError when one of the `given` names is not `allowed`, with the nearest that is."""
+    for name in given:
+        if name not in allowed:
+            raise TableError(f"{where}: no column {name!r}{nearest(str(name), allowed)}")
+
+
+def _value(value: Any, column: Column, where: str) -> Any:
+    if value is REQUIRED and column.default is REQUIRED:
+        raise TableError(f"{where}: column {column.name!r} is missing; a row needs it ({column.doc})")
+    if value is None and column.default is None:
+        return None
+    plain = _plain(value, column.type)
+    if plain is None:
+        kind = {str: "text", int: "a whole number", float: "a number"}[column.type]
+        raise TableError(f"{where}: {column.name} is {value!r}, a {type(value).__name__}; allowed: {kind}")
+    if column.choices and plain not in column.choices:
+        raise TableError(
+            f"{where}: {column.name} is {value!r}; allowed: {', '.join(column.choices)}{nearest(plain, column.choices)}"
+        )
+    if column.type is float and not math.isfinite(plain):
+        if column.default is None:
+            return None
+        raise TableError(f"{where}: {column.name} is {value!r}; allowed: a finite number")
+    return plain
+
+
+def _plain(value: Any, kind: type) -> Any:
+    """`value` as Python's own str, int (of 64 bits) or float, NumPy's scalars included; None when it is not one."""
+    if kind is str:
+        return str(value) if isinstance(value, str) else None
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return None
+    if kind is int:
+        whole = int(value) if isinstance(value, numbers.Integral) else None
+        return whole if whole is not None and -(2**63) <= whole < 2**63 else None
+    return float(value)

@@ -1,0 +1,169 @@
+"""The runs table as Arrow tables: from a journal, Parquet, CSV or JSONL, and compacted to Parquet."""
+
+import hashlib
+import itertools
+import json
+import os
+from pathlib import Path
+
+import pyarrow as pa
+
+from scaling_laws.sealed import OPENING
+from scaling_laws.table import journal
+from scaling_laws.table.journal import JOURNAL, Say, warn
+from scaling_laws.table.schema import (
+    CURVES,
+    DEFAULTS,
+    RUNS,
+    VERSION,
+    VERSION_KEY,
+    TableError,
+    check_names,
+    result_columns,
+)
+
+RUNS_FILE = "runs.parquet"
+CURVES_FILE = "curves.parquet"
+JOURNAL_BYTES = b"scaling_laws.journal_bytes"  # how long the journal was that a Parquet file was made of
+
+
+def compact(workdir: str | os.PathLike, say: Say = warn) -> None:
+    """Write runs.parquet and curves.parquet from the journal of `workdir`: each atomically, ordered by run_id, step."""
+    folder = Path(workdir)
+    path = folder / JOURNAL
+    if not path.exists():
+        raise TableError(f"{folder}: no {JOURNAL} to compact")
+    contents = journal.read(path, say)
+    for name, table in ((CURVES_FILE, _curves(contents)), (RUNS_FILE, _runs(contents))):
+        metadata = {**table.schema.metadata, JOURNAL_BYTES: str(contents.end).encode()}
+        _write_parquet(table.replace_schema_metadata(metadata), folder / name)
+
+
+def read_runs(path: str | os.PathLike, say: Say = warn) -> pa.Table:
+    """The runs at `path`, in the schema RUNS, sorted by run_id; what a file lacks is at its default, or null.
+
+    `path`: a workdir (the journal, unless its Parquet is up to date), or a .parquet, .csv or .jsonl of these columns.
+    Raises TableError when it is none of them, a newer version wrote it, a column is unknown, or a run is there twice.
+    """
+    table = _read(Path(path), RUNS, RUNS_FILE, say).sort_by("run_id")
+    ids = table["run_id"].to_pylist()
+    for early, late in itertools.pairwise(ids):
+        if early == late:
+            raise TableError(f"{path}: run {late!r} is there twice; allowed: one row a run")
+    return table
+
+
+def read_curves(path: str | os.PathLike, say: Say = warn) -> pa.Table:
+    """The points of all curves at `path`, in the schema CURVES, sorted by run_id and step; else as read_runs."""
+    table = _read(Path(path), CURVES, CURVES_FILE, say)
+    return table.sort_by([("run_id", "ascending"), ("step", "ascending")])
+
+
+def result_hash(table: pa.Table) -> str:
+    """SHA-256 (hexadecimal) of the result columns of a runs or curves table, whatever the order of its rows."""
+    names = set(table.column_names)
+    columns = [name for name in result_columns(CURVES if "step" in names else RUNS) if name in names]
+    rows = [json.dumps(row, sort_keys=True) for row in table.select(columns).to_pylist()]
+    return hashlib.sha256("\n".join(sorted(rows)).encode()).hexdigest()
+
+
+def _read(path: Path, schema: pa.Schema, parquet: str, say: Say) -> pa.Table:
+    if path.is_dir():
+        path = _source(path, parquet)
+    if not path.is_file():
+        raise TableError(f"{path}: no such file; allowed: a workdir, or a .parquet, .csv or .jsonl of runs")
+    readers = {".parquet": _read_parquet, ".csv": _read_csv, ".jsonl": _read_jsonl}
+    if path.suffix not in readers:
+        raise TableError(f"{path}: unknown kind of file {path.suffix!r}; allowed: {', '.join(readers)}")
+    try:
+        return _conform(readers[path.suffix](path, schema, say), schema, str(path))
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        first = str(error).splitlines()[0]
+        raise TableError(f"{path}: not a readable {path.suffix[1:]} of these columns: {first}") from error
+
+
+def _source(folder: Path, parquet: str) -> Path:
+    """The file of a workdir to read: its journal, unless the Parquet file was made of all of it."""
+    log, packed = folder / JOURNAL, folder / parquet
+    if not packed.exists():
+        if not log.exists():
+            raise TableError(f"{folder}: no runs here; expected {JOURNAL} or {parquet}")
+        return log
+    if not log.exists():
+        return packed
+    import pyarrow.parquet as pq  # a tenth of a second that `--help` need not pay
+
+    try:
+        made_of = int((pq.read_schema(packed).metadata or {}).get(JOURNAL_BYTES, b"-1"))
+    except pa.ArrowException:
+        return log
+    current = made_of == log.stat().st_size and packed.stat().st_mtime_ns > log.stat().st_mtime_ns
+    return packed if current else log
+
+
+def _read_parquet(path: Path, schema: pa.Schema, say: Say) -> pa.Table:
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path)
+    journal.check_version(int((table.schema.metadata or {}).get(VERSION_KEY, VERSION)), str(path))
+    return table
+
+
+def _read_csv(path: Path, schema: pa.Schema, say: Say) -> pa.Table:
+    from pyarrow import csv
+
+    types = {field.name: field.type for field in schema}
+    nulls = csv.ConvertOptions(
+        column_types=types, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
+    )
+    return csv.read_csv(path, convert_options=nulls)
+
+
+def _read_jsonl(path: Path, schema: pa.Schema, say: Say) -> pa.Table:
+    """A journal (wherever it was copied to), or lines of plain JSON objects."""
+    with path.open("rb") as file:
+        checksummed = file.read(len(OPENING)) == OPENING
+    if checksummed or path.name == JOURNAL:
+        contents = journal.read(path, say)
+        return _runs(contents) if schema is RUNS else _curves(contents)
+    from pyarrow import json as arrow_json
+
+    return arrow_json.read_json(path)
+
+
+def _conform(table: pa.Table, schema: pa.Schema, where: str) -> pa.Table:
+    """The table in exactly this schema: columns known, in order, of the right type, gaps at their defaults."""
+    check_names(table.column_names, schema.names, where)
+    for name in ("run_id", "step"):
+        if name in schema.names and (name not in table.column_names or table[name].null_count):
+            raise TableError(f"{where}: column {name!r} is missing or has gaps; every row needs it")
+    columns = []
+    for field in schema:
+        known = field.name in table.column_names
+        column = table[field.name].cast(field.type) if known else pa.nulls(len(table), field.type)
+        default = DEFAULTS.get(field.name) if schema is RUNS else None
+        columns.append(column if default is None else column.fill_null(default))
+    return pa.table(columns, schema=schema)
+
+
+def _runs(contents: journal.Contents) -> pa.Table:
+    rows = [record["run"] for record in contents.latest().values()]
+    return pa.Table.from_pylist(rows, schema=RUNS).sort_by("run_id")
+
+
+def _curves(contents: journal.Contents) -> pa.Table:
+    latest = contents.latest()
+    points = [{"run_id": run_id, **point} for run_id in sorted(latest) for point in latest[run_id]["curve"]]
+    return pa.Table.from_pylist(points, schema=CURVES)
+
+
+def _write_parquet(table: pa.Table, path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    partial = path.with_suffix(f".partial-{os.getpid()}")
+    with partial.open("wb") as file:
+        pq.write_table(table, file, compression="zstd")
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    journal.sync_folder(path.parent)

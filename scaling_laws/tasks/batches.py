@@ -1,0 +1,71 @@
+"""The order in which a run reads its tokens: a pure function of seed and step, so that a resumed run sees the same.
+
+A window at s has inputs tokens[s : s + context] and targets tokens[s + 1 : s + context + 1]. An epoch lays windows end
+to end from a random offset and shuffles them; the next epoch has another offset and another order.
+"""
+
+import functools
+
+import numpy as np
+
+INT32_TOKENS = 2**31 - 1
+
+
+def windows_per_epoch(length: int, context: int) -> int:
+    """Windows that an epoch over `length` tokens has, the same in each. Raises ValueError below one window.
+
+    At most one window's worth of tokens is left for the offset, so windows always start within the first `context`.
+    """
+    _check(length, context)
+    return max(1, (length - context) // context)
+
+
+def window_starts(
+    task_length: int, context: int, data_seed: int, first_step: int, n_steps: int, batch_size: int
+) -> np.ndarray:
+    """Starts (n_steps, batch_size), int32, of the windows of steps first_step .. first_step + n_steps - 1.
+
+    Each window of an epoch comes exactly once; a batch may reach over the end of an epoch. Raises ValueError for a
+    text shorter than one window or longer than int32 can index.
+    """
+    n_windows = windows_per_epoch(task_length, context)
+    first, count = first_step * batch_size, n_steps * batch_size
+    starts = np.empty(count, np.int32)
+    done = 0
+    while done < count:
+        epoch, place = divmod(first + done, n_windows)
+        taken = _epoch(task_length, context, data_seed, epoch)[place : place + count - done]
+        starts[done : done + len(taken)] = taken
+        done += len(taken)
+    return starts.reshape(n_steps, batch_size)
+
+
+def eval_starts(length: int, context: int, n_tokens: int) -> np.ndarray:
+    """Starts (n,), int32, of evenly spaced windows that do not overlap and have at least `n_tokens` targets together.
+
+    As many as fit where the text has fewer. Raises ValueError below one window.
+    """
+    _check(length, context)
+    available = (length - 1) // context
+    n_windows = min(available, max(1, -(-n_tokens // context)))
+    return (np.arange(n_windows, dtype=np.int64) * available // n_windows * context).astype(np.int32)
+
+
+@functools.lru_cache(maxsize=4)
+def _epoch(length: int, context: int, data_seed: int, epoch: int) -> np.ndarray:
+    """Starts of one epoch, shuffled, from the bit generator's raw stream: NumPy keeps that one fixed for ever."""
+    n_windows = windows_per_epoch(length, context)
+    stream = np.random.PCG64(np.random.SeedSequence([data_seed, epoch]))
+    offsets = min(context, length - n_windows * context)
+    offset = int(stream.random_raw()) % offsets
+    shuffled = np.argsort(stream.random_raw(n_windows), kind="stable")
+    starts = (offset + context * shuffled).astype(np.int32)
+    starts.flags.writeable = False
+    return starts
+
+
+def _check(length: int, context: int) -> None:
+    if length < context + 1:
+        raise ValueError(f"length: {length} tokens; allowed: {context + 1} or more, one window of context {context}")
+    if length > INT32_TOKENS:
+        raise ValueError(f"length: {length} tokens; allowed: at most {INT32_TOKENS}, what int32 can index")

@@ -1,0 +1,128 @@
+"""Text to tokens and back: bytes as they are, or byte-pair merges over bytes.
+
+Token 0 ends a document and stands for no byte; both tokenizers give back exactly the bytes they were given.
+"""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from scaling_laws.config import ConfigError
+
+SEPARATOR = 0
+SEPARATOR_TEXT = "<|doc|>"
+
+
+class Tokenizer(Protocol):
+    """What a tokenizer can do. `token_bytes` (vocab_size,): bytes that each token stands for."""
+
+    @property
+    def token_bytes(self) -> np.ndarray: ...  # noqa: D102
+
+    def encode(self, documents: Sequence[bytes]) -> np.ndarray:
+        """Tokens of the documents in one array, each document followed by the separator."""
+        ...
+
+    def decode(self, tokens: np.ndarray) -> list[bytes]:
+        """The documents back; a last one without its separator counts as one."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Bytes:
+    """One token a byte, 256 in all. The byte 0 separates, so no document may hold it."""
+
+    @property
+    def token_bytes(self) -> np.ndarray:
+        """Ones, with a zero for the separator."""
+        return (np.arange(256) != SEPARATOR).astype(np.int32)
+
+    def encode(self, documents: Sequence[bytes]) -> np.ndarray:
+        """Tokens (uint8). Raises ValueError for a document with the byte 0 in it."""
+        for index, document in enumerate(documents):
+            if (at := document.find(b"\0")) >= 0:
+                raise ValueError(f"document {index} holds the byte 0 at byte {at}; allowed: text without it")
+        return np.frombuffer(b"".join(document + b"\0" for document in documents), np.uint8)
+
+    def decode(self, tokens: np.ndarray) -> list[bytes]:
+        """The documents back."""
+        pieces = tokens.astype(np.uint8).tobytes().split(b"\0")
+        return pieces if pieces[-1] else pieces[:-1]
+
+
+class BytePairs:
+    """Byte-level byte-pair merges (Sennrich et al. 2016, over bytes as in GPT-2), as the text of a tokenizer.json."""
+
+    def __init__(self, definition: str) -> None:
+        self.definition = definition
+        self.pieces = _pieces(definition)
+
+    @property
+    def token_bytes(self) -> np.ndarray:
+        """Length of each token's bytes."""
+        return np.array([len(piece) for piece in self.pieces], np.int32)
+
+    def encode(self, documents: Sequence[bytes]) -> np.ndarray:
+        """Tokens (uint16). Documents must be UTF-8; they are encoded in parallel."""
+        from tokenizers import Tokenizer as Engine  # kept out of a byte-level start
+
+        engine = Engine.from_str(self.definition)
+        engine.encode_special_tokens = True  # the separator's text inside a document is text
+        encoded = engine.encode_batch_fast([document.decode() for document in documents], add_special_tokens=False)
+        arrays = [np.array([*one.ids, SEPARATOR], np.uint16) for one in encoded]
+        return np.concatenate(arrays) if arrays else np.zeros(0, np.uint16)
+
+    def decode(self, tokens: np.ndarray) -> list[bytes]:
+        """The documents back."""
+        ends = np.flatnonzero(tokens == SEPARATOR)
+        parts = np.split(tokens, ends + 1)
+        parts = parts if len(parts[-1]) else parts[:-1]
+        return [b"".join(self.pieces[token] for token in part) for part in parts]
+
+
+def train_byte_pairs(documents: Sequence[bytes], vocab_size: int) -> BytePairs:
+    """Merges learnt from `documents` (UTF-8), the same for the same documents in the same order.
+
+    The vocabulary is the separator, the 256 bytes and vocab_size - 257 merges of pairs seen at least twice. Raises
+    ConfigError when the documents have fewer such pairs.
+    """
+    from tokenizers import Tokenizer as Engine
+    from tokenizers import models, pre_tokenizers, trainers
+
+    engine = Engine(models.BPE())
+    engine.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # pyright: ignore[reportAttributeAccessIssue]
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        min_frequency=2,
+        special_tokens=[SEPARATOR_TEXT],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    engine.train_from_iterator((document.decode() for document in documents), trainer)
+    if engine.get_vocab_size() != vocab_size:
+        raise ConfigError(
+            f"task.vocab_size: {vocab_size}; allowed: at most {engine.get_vocab_size()}, for the train split has no "
+            "further pair that occurs twice"
+        )
+    return BytePairs(engine.to_str())
+
+
+def _pieces(definition: str) -> tuple[bytes, ...]:
+    """The bytes of each token, by token, from the text of a tokenizer.json."""
+    vocabulary = json.loads(definition)["model"]["vocab"]
+    byte_of = _byte_of_character()
+    pieces = [b""] * len(vocabulary)
+    for text, token in vocabulary.items():
+        if token != SEPARATOR:
+            pieces[token] = bytes(byte_of[character] for character in text)
+    return tuple(pieces)
+
+
+def _byte_of_character() -> dict[str, int]:
+    """The byte-level alphabet: a visible Latin-1 character is its own byte, the others follow from U+0100 on."""
+    visible = {*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)}
+    hidden = [byte for byte in range(256) if byte not in visible]
+    return {chr(byte): byte for byte in visible} | {chr(256 + rank): byte for rank, byte in enumerate(hidden)}

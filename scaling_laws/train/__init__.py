@@ -1,0 +1,1 @@
+"""Training: the one loop, its compiled step, checkpoints and watching."""

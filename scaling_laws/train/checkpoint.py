@@ -1,0 +1,196 @@
+"""Checkpoints of a run: atomic, verified by checksum before they are used, the last two kept.
+
+Orbax writes and reads the arrays; around it, each checkpoint is made in a folder of its own that gets its final
+name only when everything is on the disk, with a sealed manifest of the SHA-256 of every file.
+"""
+
+import hashlib
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from scaling_laws.sealed import seal, unseal
+
+MANIFEST = "manifest.json"
+ARRAYS = "arrays"
+SAVED, PARTIAL, DAMAGED = "step_", "partial_", "damaged_"
+CHUNK = 1 << 20
+
+PyTree = Any
+
+
+def warn(line: str) -> None:
+    """Say a line on standard error."""
+    print(line, file=sys.stderr, flush=True)
+
+
+class Checkpoints:
+    """The checkpoints of one run under `folder`, which is made when first needed. One process at a time."""
+
+    def __init__(self, folder: str | os.PathLike, say: Callable[[str], None] = warn, keep: int = 2):
+        self.folder, self._say, self._keep = Path(folder).absolute(), say, keep
+
+    def any(self) -> bool:
+        """Whether there is a checkpoint, sound or not. Costs nothing, unlike the import of Orbax."""
+        return bool(self._saved())
+
+    def save(self, step: int, state: PyTree, extra: dict[str, Any] | None = None) -> None:
+        """Write `state` (arrays of any dtype of NumPy or JAX) and `extra` (what JSON can hold), then drop old ones.
+
+        A checkpoint of the same step is replaced; those of later steps, left by a run that went back, are dropped.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._drop_partial()
+        partial, final = self.folder / f"{PARTIAL}{step:012d}", self.folder / f"{SAVED}{step:012d}"
+        partial.mkdir()
+        tensors = _named(state)
+        _write_arrays(partial / ARRAYS, tensors)
+        facts = {"step": step, "tensors": _description(tensors), "files": _sync_and_hash(partial), "extra": extra or {}}
+        _write_synced(partial / MANIFEST, seal(facts))
+        for path in [partial, *(path for path in partial.rglob("*") if path.is_dir())]:
+            _sync_folder(path)
+        for stale in (path for path in self._saved() if path.name >= final.name):
+            self._remove(stale)
+        partial.rename(final)
+        _sync_folder(self.folder)
+        for old in self._saved()[: -self._keep]:
+            self._remove(old)
+
+    def restore(self, template: PyTree) -> tuple[int, PyTree, dict[str, Any]] | None:
+        """(step, state, extra) of the latest sound checkpoint, bit for bit as saved; None when there is none.
+
+        `template`: a tree of arrays with the structure, shapes and dtypes of the state. The state comes back as
+        NumPy arrays in that structure. A checkpoint that is damaged, or does not fit the template, is set aside
+        and named through `say`.
+        """
+        expected = _named(template)
+        for folder in reversed(self._saved()):
+            facts, fault = _verified(folder)
+            fault = fault or _misfit(facts["tensors"], _description(expected))
+            if not fault:
+                tensors = _read_arrays(folder / ARRAYS, expected)
+                leaves = [tensors[name] for name in expected]
+                return facts["step"], jax.tree.unflatten(jax.tree.structure(template), leaves), facts["extra"]
+            self._set_aside(folder, fault)
+        return None
+
+    def clear(self) -> None:
+        """Remove every checkpoint of the run, and its folder."""
+        for folder in self._saved():
+            self._remove(folder)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _saved(self) -> list[Path]:
+        """Folders of whole checkpoints, earliest first."""
+        return sorted(self.folder.glob(f"{SAVED}*"))
+
+    def _drop_partial(self) -> None:
+        for folder in self.folder.glob(f"{PARTIAL}*"):
+            shutil.rmtree(folder)
+
+    def _remove(self, folder: Path) -> None:
+        """Renamed first: a removal that is cut short leaves nothing that looks like a checkpoint."""
+        doomed = folder.with_name(f"{PARTIAL}removed_{folder.name}")
+        shutil.rmtree(doomed, ignore_errors=True)
+        folder.rename(doomed)
+        shutil.rmtree(doomed)
+
+    def _set_aside(self, folder: Path, fault: str) -> None:
+        aside = folder.with_name(DAMAGED + folder.name)
+        shutil.rmtree(aside, ignore_errors=True)
+        folder.rename(aside)
+        self._say(f"{folder}: checkpoint not used, {fault}; moved to {aside.name}")
+
+
+def _named(tree: PyTree) -> dict[str, np.ndarray]:
+    """Path in the tree -> leaf, in the order of the leaves."""
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    named = {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
+    assert len(named) == len(leaves), "two leaves of one path"
+    return named
+
+
+def _description(tensors: dict[str, np.ndarray]) -> dict[str, str]:
+    return {name: f"{tensor.dtype.name}{list(tensor.shape)}" for name, tensor in tensors.items()}
+
+
+def _misfit(found: dict[str, str], expected: dict[str, str]) -> str:
+    """What differs first between a checkpoint's tensors and the template's, or nothing."""
+    for name in [*expected, *found]:
+        if found.get(name) != expected.get(name):
+            return f"tensor {name} is {found.get(name, 'absent')} where the run has {expected.get(name, 'none')}"
+    return ""
+
+
+def _verified(folder: Path) -> tuple[dict[str, Any], str]:
+    """(manifest, what is wrong with the checkpoint or nothing)."""
+    manifest = folder / MANIFEST
+    if not manifest.is_file():
+        return {}, f"{MANIFEST} is missing"
+    data = manifest.read_bytes()
+    facts = unseal(data[:-1]) if data.endswith(b"\n") else None
+    if facts is None:
+        return {}, f"{MANIFEST} is damaged"
+    present = {str(path.relative_to(folder)) for path in _files(folder)} - {MANIFEST}
+    for name in sorted(present | set(facts["files"])):
+        if name not in present:
+            return facts, f"{name} is missing"
+        if name not in facts["files"]:
+            return facts, f"{name} does not belong to it"
+        if _hash(folder / name) != facts["files"][name]:
+            return facts, f"{name} is damaged"
+    return facts, ""
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if not path.is_dir())
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync_and_hash(folder: Path) -> dict[str, str]:
+    """Path in the folder -> SHA-256 of every file, each on the disk first."""
+    for path in _files(folder):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    return {str(path.relative_to(folder)): _hash(path) for path in _files(folder)}
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _write_arrays(folder: Path, tensors: dict[str, np.ndarray]) -> None:
+    import orbax.checkpoint as ocp  # seconds: paid by the first checkpoint, not by every run
+
+    ocp.PyTreeCheckpointer().save(folder, {name: tensor for name, tensor in tensors.items() if tensor.size})
+
+
+def _read_arrays(folder: Path, expected: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The saved arrays by name; those of size zero, which Orbax does not take, are as expected."""
+    import orbax.checkpoint as ocp
+
+    saved = [name for name, tensor in expected.items() if tensor.size]
+    as_numpy = {name: ocp.RestoreArgs(restore_type=np.ndarray) for name in saved}
+    found = ocp.PyTreeCheckpointer().restore(folder, item=dict.fromkeys(saved, 0), restore_args=as_numpy)
+    return expected | found

@@ -1,0 +1,126 @@
+"""experiments.train: one run from the command line to the runs table."""
+
+import contextlib
+import os
+import random
+import signal
+
+import pytest
+
+from experiments import cli, train
+from scaling_laws.table import Journal, read_curves, read_runs, result_hash
+
+SMALL = {
+    "model.width": 16,
+    "model.depth": 1,
+    "model.head_dim": 8,
+    "task.context": 16,
+    "train.batch_size": 4,
+    "train.steps": 24,
+    "train.eval_tokens": 1024,
+    "train.curve_eval_tokens": 256,
+    "train.curve_points": 3,
+    "train.steps_per_dispatch": 4,
+}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """Forty documents of made-up words, the same every time."""
+    folder, source = tmp_path_factory.mktemp("corpus"), random.Random(0)
+    words = ["".join(source.choices("abcdefgh", k=source.randint(2, 7))) for _ in range(200)]
+    for number in range(40):
+        (folder / f"{number}.txt").write_text(" ".join(source.choices(words, k=300)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def call(corpus):
+    def call(workdir, **changes):
+        settings = SMALL | {"task.path": corpus} | {name.replace("__", "."): value for name, value in changes.items()}
+        words = [f"--config.{path}={value}" for path, value in settings.items()]
+        return cli.call(train.run, ["train", f"--workdir={workdir}", *words])
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def undisturbed(call, tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("undisturbed")
+    assert call(workdir) == 0
+    return workdir
+
+
+def test_a_run_becomes_a_row_and_a_curve(undisturbed):
+    (row,) = read_runs(undisturbed).to_pylist()
+    assert (row["status"], row["purpose"], row["width"], row["depth"]) == ("finished", "single", 16, 1)
+    assert row["tokens"] == 24 * 4 * 16
+    assert row["eval_tokens"] == 1024
+    assert 0 < row["loss_se"] < row["loss"] < 5.6  # ln 256 = 5.55
+    assert row["bits_per_byte"] == pytest.approx(row["loss"] / 0.6931472, rel=0.02)  # bytes; the separator weighs 0
+    assert read_curves(undisturbed)["step"].to_pylist()[-1] == 24
+
+
+def test_a_finished_run_is_shown_not_repeated(undisturbed, call, capsys):
+    before = (undisturbed / "journal.jsonl").read_bytes()
+    assert call(undisturbed) == 0
+    already, line = capsys.readouterr().out.splitlines()
+    (row,) = read_runs(undisturbed).to_pylist()
+    assert already.startswith(f"{row['run_id']}: finished already in {undisturbed}")
+    assert line == train.summary(row)
+    assert (undisturbed / "journal.jsonl").read_bytes() == before
+
+
+def test_ctrl_c_writes_a_checkpoint_and_the_same_command_goes_on(undisturbed, call, tmp_path, monkeypatch, capsys):
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "interruptible", lambda: contextlib.nullcontext(lambda: True))
+        assert call(tmp_path) == 130
+    assert "checkpoint written" in capsys.readouterr().out
+    with Journal(tmp_path) as journal:
+        assert journal.rows() == []
+    assert call(tmp_path) == 0
+    assert "resumed at step" in capsys.readouterr().out
+    assert result_hash(read_runs(tmp_path)) == result_hash(read_runs(undisturbed))
+    assert read_curves(tmp_path).equals(read_curves(undisturbed))
+
+
+def test_a_diverged_run_keeps_its_row_and_says_so(call, tmp_path, capsys):
+    assert call(tmp_path, train__stop_loss=2) == train.DIVERGED
+    (row,) = read_runs(tmp_path).to_pylist()
+    assert (row["status"], row["loss"]) == ("diverged", None)
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert f"{row['run_id']}: diverged at step {row['steps_done']}: training loss" in line
+
+
+@pytest.mark.parametrize(
+    "changes, line",
+    [
+        ({"model__width": 0}, "error: model.width: 0; allowed: 1 or more outside a sweep"),
+        ({"model__width": 12}, "error: model.width: 12; allowed: a multiple of model.head_dim = 8"),
+        ({"task__path": "absent.txt"}, "error: task.path: absent.txt does not exist"),
+        ({"train__eval_tokens": "many"}, "error: train.eval_tokens: 'many'; allowed: whole number"),
+    ],
+)
+def test_bad_settings_end_in_one_line_and_write_nothing(call, tmp_path, capsys, changes, line):
+    assert call(tmp_path / "new", **changes) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(line)
+    assert err.count("\n") == 1
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_workdir_in_use_is_refused(call, undisturbed, capsys):
+    with Journal(undisturbed):
+        assert call(undisturbed) == 2
+    assert f"in use by process {os.getpid()}" in capsys.readouterr().err
+
+
+def test_the_first_ctrl_c_asks_and_the_second_one_interrupts():
+    before = signal.getsignal(signal.SIGINT)
+    with train.interruptible() as asked:
+        assert not asked()
+        os.kill(os.getpid(), signal.SIGINT)
+        assert asked()
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before

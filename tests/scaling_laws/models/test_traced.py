@@ -1,0 +1,97 @@
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import pytest
+from shapes import configured, loss, shapes
+from shapes import tokens as tokens_of
+
+from scaling_laws import compute
+from scaling_laws.models.traced import product_flops, xla_flops
+
+A, B = jnp.ones((3, 5)), jnp.ones((5, 5))
+
+
+def test_products_by_hand():
+    assert product_flops(lambda a, b: a @ b, A, B) == 2 * 3 * 5 * 5
+    assert product_flops(lambda a: jnp.einsum("bij,bjk->bik", a, a), jnp.ones((7, 4, 4))) == 2 * 7 * 4 * 4 * 4
+    assert product_flops(lambda a: jnp.tensordot(a, a, 2), A) == 2 * 3 * 5
+    assert product_flops(lambda a: jnp.sin(a).sum(), A) == 0
+    assert product_flops(jax.grad(lambda a, b: (a @ b).sum(), (0, 1)), A, B) == 3 * 150
+
+
+def test_calls_and_loops_by_hand():
+    def scanned(a):
+        return jax.lax.scan(lambda carry, _: (carry @ B, None), a, length=6)[0]
+
+    assert product_flops(scanned, A) == 6 * 150
+    assert product_flops(jax.jit(scanned), A) == 6 * 150
+    assert product_flops(jax.grad(lambda a: scanned(a).sum()), A) == 2 * 6 * 150
+    assert product_flops(lambda a: jax.lax.fori_loop(0, 4, lambda _, c: c @ B, a), A) == 4 * 150
+    remat = jax.checkpoint(lambda a: jnp.sin(jnp.sin(a @ B) @ B))
+    # The gradient for `a` alone: two products forward, the first again, two backward.
+    assert product_flops(jax.grad(lambda a: remat(a).sum()), A) == 5 * 150 + 150
+    assert product_flops(lambda x: jax.lax.cond(x[0, 0] > 0, lambda y: y @ B, lambda y: -y @ B, x), A) == 150
+
+
+def test_undetermined_counts_are_refused():
+    def while_loop(a):
+        return jax.lax.while_loop(lambda c: c.sum() < 9, lambda c: c @ B, a)
+
+    with pytest.raises(ValueError, match="while"):
+        product_flops(while_loop, A)
+    with pytest.raises(ValueError, match="cond: its branches differ"):
+        product_flops(lambda a: jax.lax.cond(a[0, 0] > 0, lambda y: y @ B, lambda y: y, a), A)
+    with pytest.raises(ValueError, match="conv_general_dilated"):
+        product_flops(lambda a: jnp.convolve(a, a), A[0])
+
+
+SHAPES = [
+    {},
+    {"width": 32, "depth": 1, "mlp": "swiglu"},
+    {"width": 24, "depth": 3, "tie_embeddings": True, "mlp_ratio": 2.6},
+    {"positions": "learned", "norm": "layer", "n_heads": 1},
+    {"qk_norm": True, "dtype": "bfloat16"},
+    {"depth": 5, "layers": "scanned"},
+    {"depth": 12, "mlp": "swiglu", "tie_embeddings": True},
+    {"depth": 1, "layers": "scanned"},
+    {"remat": True},
+    {"depth": 3, "remat": True, "mlp": "swiglu", "dtype": "bfloat16"},
+    {"depth": 5, "layers": "scanned", "remat": True},
+    {"depth": 13, "remat": True, "positions": "learned", "norm": "layer", "qk_norm": True, "mlp": "swiglu"},
+]
+
+
+def gradient(model, vocab, context):
+    """The training step's loss and gradient as a function of the parameters, for three windows."""
+    tokens = tokens_of(3, context, vocab)
+    return jax.value_and_grad(lambda params: loss(model, params, tokens, vocab, context))
+
+
+@pytest.mark.parametrize("options", SHAPES)
+def test_counts_equal_the_traced_training_step(options):
+    model = configured(**options)
+    vocab, context = (24, 12) if model.depth % 2 else (50, 7)
+    params, counts = shapes(model, vocab, context), compute.count(model, vocab, context)
+    assert product_flops(gradient(model, vocab, context), params) == counts.hardware_flops_per_token * 3 * context
+    if model.remat:
+        assert counts.hardware_flops_per_token > counts.flops_per_token
+        model = dataclasses.replace(model, remat=False)
+    assert product_flops(gradient(model, vocab, context), params) == counts.flops_per_token * 3 * context
+
+
+@pytest.mark.parametrize("options", SHAPES[:3])
+def test_forward_counts_equal_the_traced_loss(options):
+    model, tokens = configured(**options), tokens_of()
+    forward = sum(layer.forward for layer in compute.count(model, 24, 12).layers)
+    assert product_flops(functools.partial(loss, model), shapes(model), tokens) == forward * tokens.size
+
+
+@pytest.mark.parametrize("options", [{"width": 64, "head_dim": 16}, {"width": 48, "mlp": "swiglu", "remat": True}])
+def test_xla_counts_a_little_more(options):
+    model = configured(**options)
+    total = xla_flops(gradient(model, 256, 64), shapes(model, 256, 64))
+    ours = compute.count(model, 256, 64).hardware_flops_per_token * 3 * 64
+    print(f"XLA's total over the products: {total / ours:.3f}")
+    assert 1 < total / ours < 1.3

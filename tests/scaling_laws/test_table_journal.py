@@ -1,0 +1,200 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from table_rows import a_curve, a_row
+
+from scaling_laws.sealed import seal
+from scaling_laws.table import Journal, TableError, read_curves, read_runs
+from scaling_laws.table.journal import JOURNAL, parse
+
+N_RUNS = 3
+QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def silent(_):
+    pass
+
+
+@pytest.fixture(scope="module")
+def intact(tmp_path_factory):
+    """The bytes of a journal with N_RUNS finished runs."""
+    folder = tmp_path_factory.mktemp("intact")
+    with Journal(folder) as journal:
+        for i in range(N_RUNS):
+            journal.append(a_row(run_id=f"r{i}", loss=2.0 + i), a_curve())
+    return (folder / JOURNAL).read_bytes()
+
+
+def reopened(folder, data):
+    """(run ids, what was said) on opening a workdir with this journal; adding a run must work afterwards."""
+    for old in folder.iterdir():
+        old.unlink()
+    (folder / JOURNAL).write_bytes(data)
+    said = []
+    with Journal(folder, said.append) as journal:
+        ids = [row["run_id"] for row in journal.rows()]
+        journal.append(a_row(run_id="new"))
+    with Journal(folder, silent) as journal:
+        assert [row["run_id"] for row in journal.rows()] == [*ids, "new"]
+    return ids, said
+
+
+def places(data):
+    """Positions in the journal; those of its newlines, which are few, as often as all others."""
+    newlines = [position for position, byte in enumerate(data) if byte == ord("\n")]
+    return st.sampled_from(newlines) | st.integers(0, len(data) - 1)
+
+
+def lines_before(data, position):
+    """How many runs lie wholly before `position`; the first line is the header."""
+    return max(0, data[:position].count(b"\n") - 1)
+
+
+@QUICK
+@given(st.data())
+def test_truncation_keeps_every_row_before_it(intact, tmp_path, data):
+    cut = data.draw(places(intact))
+    torn = intact[:cut]
+    ids, said = reopened(tmp_path, torn)
+    whole = lines_before(intact, cut)
+    only_newline_lost = intact[cut : cut + 1] == b"\n"
+    expected = whole + (only_newline_lost and cut > intact.index(b"\n"))
+    assert ids == [f"r{i}" for i in range(expected)]
+    lost = torn and not torn.endswith(b"\n") and not only_newline_lost
+    assert bool(said) == bool(lost)
+    aside = list(tmp_path.glob("journal.damaged-*"))
+    assert [path.read_bytes() for path in aside] == ([torn[torn.rfind(b"\n") + 1 :]] if lost else [])
+
+
+@QUICK
+@given(st.data())
+def test_a_flipped_byte_is_reported_and_costs_only_its_line(intact, tmp_path, data):
+    position = data.draw(places(intact))
+    flip = data.draw(st.integers(1, 255))
+    damaged = bytearray(intact)
+    damaged[position] ^= flip
+    ids, said = reopened(tmp_path, bytes(damaged))
+    line = lines_before(intact, position)  # of a byte in the header line: 0, like that of the first run
+    header = position <= intact.index(b"\n")
+    hit = set() if header else {f"r{line}"}
+    if intact[position : position + 1] == b"\n":  # the line that it ended runs into the next
+        hit.add("r0" if header else f"r{line + 1}")
+    assert ids == [f"r{i}" for i in range(N_RUNS) if f"r{i}" not in hit]
+    assert said
+    assert all("damaged" in sentence for sentence in said)
+
+
+def test_a_damaged_line_in_the_middle_is_named_and_stays(intact, tmp_path):
+    damaged = intact.replace(b'"loss":3.0', b'"loss":1.0')
+    (tmp_path / JOURNAL).write_bytes(damaged)
+    said = []
+    with Journal(tmp_path, said.append) as journal:
+        assert journal.finished_ids() == {"r0", "r2"}
+        journal.append(a_row(run_id="r1"))
+    assert len(said) == 1
+    assert "line 3 is damaged" in said[0]
+    assert (tmp_path / JOURNAL).read_bytes().startswith(damaged)
+    assert read_runs(tmp_path, silent)["run_id"].to_pylist() == ["r0", "r1", "r2"]
+
+
+def test_a_reader_of_a_torn_journal_changes_nothing(intact, tmp_path):
+    path = tmp_path / JOURNAL
+    path.write_bytes(intact[:-20])
+    said = []
+    assert read_runs(tmp_path, said.append)["run_id"].to_pylist() == ["r0", "r1"]
+    assert "line 4" in said[0]
+    assert path.read_bytes() == intact[:-20]
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_every_line_is_json_and_ends_on_disk(intact):
+    records = [json.loads(line) for line in intact.splitlines()]
+    assert records[0]["version"] == 1
+    assert [record["run"]["run_id"] for record in records[1:]] == ["r0", "r1", "r2"]
+
+
+def test_a_finished_run_is_never_written_twice(tmp_path):
+    with Journal(tmp_path) as journal:
+        journal.append(a_row())
+        with pytest.raises(TableError, match="written once"):
+            journal.append(a_row(status="failed"))
+    with Journal(tmp_path) as journal, pytest.raises(TableError, match=r"r1.*written once"):
+        journal.append(a_row())
+
+
+def test_a_later_row_supersedes_a_failed_one_and_both_stay(tmp_path):
+    with Journal(tmp_path) as journal:
+        journal.append(a_row(status="failed", loss=None, reason="out of memory"))
+        assert journal.finished_ids() == set()
+        journal.append(a_row(), a_curve(3))
+        assert [row["status"] for row in journal.rows()] == ["finished"]
+    assert read_runs(tmp_path)["status"].to_pylist() == ["finished"]
+    assert read_curves(tmp_path)["step"].to_pylist() == [10, 20, 30]
+    data = (tmp_path / JOURNAL).read_bytes()
+    assert len(parse(data, "").records) == 2
+
+
+def test_nothing_is_written_for_a_refused_row(tmp_path):
+    with Journal(tmp_path) as journal:
+        before = journal.path.read_bytes()
+        for row, curve in [
+            (a_row(width=1.5), []),
+            (a_row(), [{"stp": 1}]),
+            (a_row(), [*a_curve(), *a_curve()]),
+            (a_row(), [a_curve()[0] | {"run_id": "other"}]),
+        ]:
+            with pytest.raises(TableError, match="r1"):
+                journal.append(row, curve)
+        assert journal.path.read_bytes() == before
+
+
+def test_a_second_opener_is_told_who_holds_the_workdir(tmp_path):
+    with Journal(tmp_path), pytest.raises(TableError, match=f"in use by process {os.getpid()}"):
+        Journal(tmp_path)
+    Journal(tmp_path).close()
+
+
+def test_a_newer_version_is_refused(tmp_path):
+    (tmp_path / JOURNAL).write_bytes(seal({"journal": "runs and their curves", "version": 2}))
+    for use in (Journal, read_runs):
+        with pytest.raises(TableError, match=r"version 2 .* reads up to 1"):
+            use(tmp_path)
+    (tmp_path / JOURNAL).unlink()
+    Journal(tmp_path).close()  # the refusal gave the lock back
+
+
+def test_a_workdir_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TableError, match="not a folder"):
+        Journal(tmp_path / "file")
+
+
+def test_kill_9_while_writing_loses_nothing_that_was_appended(tmp_path):
+    program = textwrap.dedent("""
+        import sys
+        from scaling_laws.table import Journal
+        from table_rows import a_row
+        with Journal(sys.argv[1]) as journal:
+            for i in range(10**6):
+                journal.append(a_row(run_id=f"r{i}", reason="x" * 20000))
+                print(i, flush=True)
+    """)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    writer = subprocess.Popen([sys.executable, "-c", program, tmp_path], stdout=subprocess.PIPE, env=environment)
+    assert writer.stdout is not None
+    writer.stdout.readline()
+    time.sleep(0.2)
+    writer.send_signal(signal.SIGKILL)
+    acknowledged = writer.stdout.read().split(b"\n")[:-1]
+    writer.wait()
+    with Journal(tmp_path, silent) as journal:  # the lock died with its holder
+        assert len(journal.finished_ids()) >= len(acknowledged) + 1

@@ -1,0 +1,155 @@
+import hashlib
+import json
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from table_rows import a_curve, a_row
+
+from scaling_laws.table import CURVES, RUNS, Journal, TableError, compact, read_curves, read_runs, result_hash
+from scaling_laws.table.schema import RUN_COLUMNS
+
+VALUES = {
+    str: st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=8),
+    int: st.integers(-(2**63), 2**63 - 1),
+    float: st.floats(allow_nan=False, allow_infinity=False),
+}
+
+
+def value_of(column):
+    if column.choices:
+        return st.sampled_from(column.choices)
+    return st.none() | VALUES[column.type] if column.default is None else VALUES[column.type]
+
+
+ROWS = st.lists(
+    st.fixed_dictionaries({column.name: value_of(column) for column in RUN_COLUMNS}),
+    max_size=3,
+    unique_by=lambda row: row["run_id"],
+)
+
+
+def fill(folder, rows):
+    with Journal(folder) as journal:
+        for row in rows:
+            journal.append(row, a_curve())
+    return folder
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(ROWS)
+def test_journal_and_parquet_give_back_what_was_written(tmp_path_factory, rows):
+    folder = fill(tmp_path_factory.mktemp("workdir"), rows)
+    compact(folder)
+    expected = sorted(rows, key=lambda row: row["run_id"].encode())
+    for path in (folder / "journal.jsonl", folder / "runs.parquet", folder):
+        table = read_runs(path)
+        assert table.to_pylist() == expected
+        assert table.schema.equals(RUNS, check_metadata=True)
+    assert read_curves(folder / "curves.parquet").equals(read_curves(folder / "journal.jsonl"))
+
+
+@pytest.fixture
+def workdir(tmp_path):
+    fill(tmp_path, [a_row(run_id=name, loss=loss, worker="") for name, loss in [("b", 2.0), ("a", 3.0)]])
+    compact(tmp_path)
+    return tmp_path
+
+
+def test_compact_sorts_and_describes_every_column(workdir):
+    runs, curves = pq.read_table(workdir / "runs.parquet"), pq.read_table(workdir / "curves.parquet")
+    assert runs["run_id"].to_pylist() == ["a", "b"]
+    assert curves.select(["run_id", "step"]).to_pylist() == [
+        {"run_id": name, "step": step} for name in "ab" for step in (10, 20)
+    ]
+    assert runs.schema.field("loss").metadata[b"unit"] == b"nats/token"
+    assert curves.schema.names == CURVES.names
+    assert not list(workdir.glob("*.partial*"))
+
+
+def test_a_journal_that_went_on_is_preferred_to_its_parquet(workdir):
+    fill(workdir, [a_row(run_id="c")])
+    assert read_runs(workdir)["run_id"].to_pylist() == ["a", "b", "c"]
+    assert read_runs(workdir / "runs.parquet")["run_id"].to_pylist() == ["a", "b"]
+    (workdir / "journal.jsonl").unlink()
+    assert read_runs(workdir)["run_id"].to_pylist() == ["a", "b"]
+
+
+def test_csv_and_jsonl_read_like_parquet(workdir):
+    table = read_runs(workdir)
+    pa.csv.write_csv(table, workdir / "runs.csv")
+    lines = [json.dumps(row) for row in table.to_pylist()]
+    (workdir / "runs.jsonl").write_text("\n".join(lines) + "\n")
+    assert read_runs(workdir / "runs.csv").equals(table)
+    assert read_runs(workdir / "runs.jsonl").equals(table)
+
+
+def test_columns_that_a_file_lacks_are_null_or_neutral(tmp_path):
+    (tmp_path / "few.csv").write_text("loss,run_id\n2.5,x\n")
+    table = read_runs(tmp_path / "few.csv")
+    assert table.schema.equals(RUNS)
+    present = {name: value for name, value in table.to_pylist()[0].items() if value is not None}
+    neutral = {"reason": "", "technique": "none", "strength": 0.0, "trunk": "", "resumed": 0}
+    assert present == {"run_id": "x", "loss": 2.5} | neutral
+
+
+@pytest.mark.parametrize(
+    "name, text, words",
+    [
+        ("runs.csv", "run_id,los\nx,1\n", ["los", "did you mean loss"]),
+        ("runs.csv", "loss\n1\n", ["run_id", "missing"]),
+        ("runs.csv", "run_id,width\nx,wide\n", ["wide"]),
+        ("runs.csv", "run_id,loss\nx,1\nx,2\n", ["'x'", "twice"]),
+        ("runs.csv", "", ["not a readable csv"]),
+        ("runs.jsonl", '{"run_id": "x", "width": "wide"}\n', ["wide"]),
+        ("runs.jsonl", "{]\n", ["not a readable jsonl"]),
+        ("runs.parquet", "PAR", ["not a readable parquet"]),
+        ("runs.txt", "", [".txt", ".parquet, .csv, .jsonl"]),
+    ],
+)
+def test_a_bad_file_is_refused_in_one_line(tmp_path, name, text, words):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(TableError) as caught:
+        read_runs(tmp_path / name)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert all(word in message for word in [name, *words])
+
+
+def test_places_without_runs_are_refused(tmp_path):
+    with pytest.raises(TableError, match="no runs here"):
+        read_runs(tmp_path)
+    with pytest.raises(TableError, match="no such file"):
+        read_runs(tmp_path / "nowhere")
+    with pytest.raises(TableError, match="to compact"):
+        compact(tmp_path)
+
+
+def test_a_newer_parquet_is_refused(workdir):
+    path = workdir / "runs.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.replace_schema_metadata({"scaling_laws.version": "7"}), path)
+    with pytest.raises(TableError, match=r"version 7 .* reads up to 1"):
+        read_runs(path)
+
+
+def test_result_hash_sees_results_and_nothing_else(tmp_path):
+    def hash_of(name, *rows):
+        return result_hash(read_runs(fill(tmp_path / name, rows)))
+
+    one, two = a_row(run_id="a"), a_row(run_id="b")
+    reference = hash_of("reference", one, two)
+    assert hash_of("reordered", two, one) == reference
+    assert hash_of("elsewhere", one | {"wall_seconds": 9.0, "device": "gpu", "resumed": 2}, two) == reference
+    assert hash_of("one_ulp", one | {"loss": 2.5000000000000004}, two) != reference
+    assert hash_of("fewer", one) != reference
+
+
+def test_result_hash_of_a_single_row_by_hand():
+    row = dict.fromkeys(RUNS.names) | {"run_id": "a", "loss": 1.5}
+    table = pa.Table.from_pylist([row], schema=RUNS)
+    results = {f.name: row[f.name] for f in RUNS if f.metadata[b"role"] == b"result"}
+    assert result_hash(table) == hashlib.sha256(json.dumps(results, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,172 @@
+"""The loop against an undisturbed run, a hand-written evaluation and what its rows claim."""
+
+import itertools
+
+import jax
+import numpy as np
+import pytest
+
+from scaling_laws import compute, config, optim, table
+from scaling_laws.config import RunConfig, replace
+from scaling_laws.tasks import batches
+from scaling_laws.tasks.catalog import Task
+from scaling_laws.train import loop, step
+
+TINY = {
+    "model.width": 8,
+    "model.depth": 1,
+    "model.head_dim": 4,
+    "task.context": 16,
+    "train.batch_size": 4,
+    "train.steps": 40,
+    "train.steps_per_dispatch": 7,
+    "train.curve_points": 4,
+    "train.eval_tokens": 512,
+    "train.curve_eval_tokens": 256,
+    "optimizer.learning_rate": 1e-2,
+}
+
+
+@pytest.fixture(scope="module")
+def task():
+    rng = np.random.default_rng(0)
+    words = [rng.integers(1, 256, size=5, dtype=np.uint8) for _ in range(6)]
+
+    def split(n):
+        return np.concatenate([words[k] for k in rng.integers(0, 6, size=n)])
+
+    token_bytes = np.ones(256, int)
+    token_bytes[0] = 0
+    documents = {"train": (), "valid": (), "heldout": ()}
+    return Task("text", split(800), split(200), split(400), 256, token_bytes, "feed", documents)
+
+
+def results(row):
+    return {name: row[name] for name in table.RUNS.names if name in table.result_columns() and name in row}
+
+
+def train(task, workdir, changes=None, **options):
+    run = replace(RunConfig(), TINY | (changes or {}))
+    return loop.train(run, task, workdir=workdir, say=lambda _: None, **options)
+
+
+def programs_of(run, task):
+    return step.programs(step.Shape.of(run, 256), len(task.train), len(task.valid) + len(task.heldout), "uint8")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(task, tmp_path_factory):
+    return train(task, tmp_path_factory.mktemp("undisturbed"))
+
+
+def test_row_fits_the_table_and_its_counts(undisturbed, task, tmp_path):
+    row, curve = undisturbed
+    counts = compute.count(replace(RunConfig(), TINY).model, 256, 16)
+    assert row["status"] == "finished"
+    assert row["tokens"] == 40 * 4 * 16
+    assert row["flops"] == counts.flops_per_token * row["tokens"]
+    assert row["eval_tokens"] == 512
+    assert row["bits_per_byte"] == pytest.approx(row["loss"] / np.log(2))  # every byte of this text is a token
+    assert [point["step"] for point in curve] == loop.curve_steps(40, 4)
+    with table.Journal(tmp_path) as journal:
+        journal.append(row, curve)
+    assert table.read_runs(tmp_path).to_pylist()[0]["run_id"] == row["run_id"]
+
+
+def test_it_learns(undisturbed):
+    row, curve = undisturbed
+    assert curve[0]["train_loss"] > 5 > row["loss"]
+
+
+def test_stopped_and_resumed_is_bit_for_bit_undisturbed(undisturbed, task, tmp_path):
+    for after in (2, 1):
+        asked = itertools.count()
+        with pytest.raises(loop.StopRequested):
+            train(task, tmp_path, stop=lambda asked=asked, after=after: next(asked) > after)
+    row, curve = train(task, tmp_path)
+    assert row["resumed"] == 2
+    assert results(row) == results(undisturbed[0])
+    assert curve == undisturbed[1]
+
+
+def test_steps_per_dispatch_changes_nothing(undisturbed, task, tmp_path):
+    row, curve = train(task, tmp_path, {"train.steps_per_dispatch": 40})
+    assert row["run_id"] == undisturbed[0]["run_id"]
+    assert row["loss"] == pytest.approx(undisturbed[0]["loss"], rel=1e-5)
+    np.testing.assert_allclose([p["train_loss"] for p in curve], [p["train_loss"] for p in undisturbed[1]], rtol=1e-5)
+
+
+def test_final_loss_is_the_mean_cross_entropy_of_the_held_out_windows(undisturbed, task, tmp_path, monkeypatch):
+    seen = {}
+    evaluate = loop._Run.evaluate
+
+    def spy(self, split, n_tokens):
+        if split == "heldout":
+            seen["params"], seen["module"] = jax.device_get(self.state["params"]), self.programs.module
+        return evaluate(self, split, n_tokens)
+
+    monkeypatch.setattr(loop._Run, "evaluate", spy)
+    row, _ = train(task, tmp_path)
+    starts = batches.eval_starts(len(task.heldout), 16, 512)
+    windows = task.heldout[starts[:, None] + np.arange(17)].astype(int)
+    logits = np.asarray(seen["module"].apply({"params": seen["params"]}, windows[:, :-1]), np.float64)
+    shifted = logits - logits.max(-1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    losses = -np.take_along_axis(log_p, windows[:, 1:, None], -1)[..., 0].mean(axis=1)
+    assert row["loss"] == pytest.approx(losses.mean(), rel=1e-5)
+    assert row["loss_se"] == pytest.approx(losses.std(ddof=1) / np.sqrt(len(losses)), rel=1e-4)
+
+
+def test_one_step_is_the_gradient_of_the_named_windows(task):
+    run = replace(RunConfig(), TINY | {"optimizer.name": "sgd", "optimizer.momentum": 0.0, "optimizer.clip_norm": 0.0})
+    programs = programs_of(run, task)
+    state, numbers = programs.initial_state(3), optim.hyperparameters(run)
+    before = jax.tree.map(np.array, state["params"])
+    starts = batches.window_starts(len(task.train), 16, 5, 0, 1, 4)
+
+    def loss(params):
+        windows = task.train[starts[0][:, None] + np.arange(17)].astype(int)
+        log_p = jax.nn.log_softmax(programs.module.apply({"params": params}, windows[:, :-1]))
+        return -np.float32(1 / 64) * sum(log_p[b, t, windows[b, t + 1]] for b in range(4) for t in range(16))
+
+    gradient = jax.grad(loss)(before)
+    padded = np.zeros((7, 4), np.int32)
+    padded[:1] = starts
+    after, losses = programs.advance(state, numbers, task.train, padded, np.int32(1))
+    assert float(losses[0]) == pytest.approx(float(loss(before)), rel=1e-5)
+    rate = float(optim.learning_rate("cosine", 0, numbers))
+    for new, old, slope in zip(*map(jax.tree.leaves, (after["params"], before, gradient)), strict=True):
+        np.testing.assert_allclose(new, old - rate * slope, rtol=1e-4, atol=1e-7)
+
+
+def test_divergence_is_a_row_with_its_reason(task, tmp_path):
+    changes = {"optimizer.name": "sgd", "optimizer.learning_rate": 1e3, "optimizer.clip_norm": 0.0}
+    row, curve = train(task, tmp_path, changes)
+    assert row["status"] == "diverged"
+    assert "not finite or above 20" in row["reason"]
+    assert row["loss"] is None
+    assert row["steps_done"] < 40
+    assert all(np.isfinite(point["loss"]) for point in curve[:-1])
+
+
+def test_draws_depend_on_seed_and_name_alone(task):
+    run = replace(RunConfig(), TINY | {"model.depth": 2})
+    shallow = programs_of(replace(run, {"model.depth": 1}), task).initial_state(1)
+    params = step.draw(jax.eval_shape(lambda: shallow["params"]), step.parametrization.rules("standard", run.model), 1)
+    np.testing.assert_array_equal(params["head"], shallow["params"]["head"])
+    other = step.draw(jax.eval_shape(lambda: shallow["params"]), step.parametrization.rules("standard", run.model), 2)
+    assert not np.array_equal(params["head"], other["head"])
+    up = params["block_0"]["mlp"]["up"]
+    assert up.std() == pytest.approx(1 / np.sqrt(8), rel=0.2)
+
+
+def test_curve_steps_are_log_spaced_and_end_at_the_horizon():
+    steps = loop.curve_steps(1000, 4)
+    assert steps == [1, 10, 100, 1000]
+    assert loop.curve_steps(3, 20) == [1, 2, 3]
+
+
+def test_identity_ignores_how_a_run_is_executed():
+    run = replace(RunConfig(), TINY)
+    assert config.identity(run, "a") == config.identity(replace(run, {"train.steps_per_dispatch": 3}), "a")
+    assert config.identity(run, "a") != config.identity(replace(run, {"train.seed": 3}), "a")
