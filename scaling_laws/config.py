@@ -131,7 +131,7 @@ class SweepConfig:
         (1e11, 2e11, 4e11, 8e11), "training FLOPs of each IsoFLOP group", low=1e6, high=1e30
     )
     widths: tuple[int, ...] = setting((16, 24, 32, 48, 64), "widths tried", low=1, high=65536)
-    depths: tuple[int, ...] = setting((2,), "depths tried; with aspect_ratio > 0 only as limits", low=1, high=1024)
+    depths: tuple[int, ...] = setting((2,), "depths tried; with aspect_ratio: limits", low=1, high=1024)
     aspect_ratio: float = setting(
         0.0, "width / depth: depth follows from width; 0: the full grid width x depth", low=0, high=4096
     )

@@ -15,8 +15,8 @@ def get_config() -> ExperimentConfig:
     """The demo's recipe on half-decade budgets."""
     changes = {
         "sweep.budgets": (4e10, 1.26e11, 4e11, 1.26e12, 4e12),
-        "sweep.widths": (4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 160),
-        "sweep.depths": (1, 2, 3, 4, 6, 8, 10),
+        "sweep.widths": (8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 72, 80, 96, 112, 128),
+        "sweep.depths": (2, 8),
         "sweep.shapes_per_budget": 7,
         "sweep.extra_seed_budgets": 4,
     }

@@ -2,7 +2,7 @@
 
     scripts/demo --smoke        (this file through experiments.demo, into runs/smoke)
 
-Four budgets from 2e9 to 1.6e10 FLOPs, five shapes each, and a forecast at four times the largest. At this scale models
+Four budgets from 8e9 to 6.4e10 FLOPs, five shapes each, and a forecast at four times the largest. At this scale models
 have only learnt how frequent each token is, so read the pictures for their form, not for their exponents.
 """
 
@@ -13,8 +13,8 @@ from scaling_laws.config import ExperimentConfig, replace
 def get_config() -> ExperimentConfig:
     """The demo's recipe on smaller budgets, with shorter evaluations of the curves."""
     changes = {
-        "sweep.budgets": (2e9, 4e9, 8e9, 1.6e10),
-        "sweep.widths": (4, 8, 12, 16, 24),
+        "sweep.budgets": (8e9, 1.6e10, 3.2e10, 6.4e10),
+        "sweep.widths": (4, 8, 12, 16, 24, 32),
         "sweep.shapes_per_budget": 5,
         "sweep.extra_seed_budgets": 1,
         "sweep.min_steps": 20,

@@ -90,14 +90,15 @@ def shapes(experiment: ExperimentConfig) -> list[tuple[int, int]]:
     """The (width, depth) pairs of the sweep: a grid, or one depth a width along `aspect_ratio`.
 
     A width or depth fixed in `model` narrows its axis. Along an aspect ratio the depth is the whole number nearest
-    to width / aspect_ratio, at least 1, whether or not it lies within the limits of `sweep.depths`.
+    to width / aspect_ratio, held between the smallest and the largest of `sweep.depths`.
     """
     model, sweep = experiment.model, experiment.sweep
     widths = (model.width,) if model.width != AXIS else sorted(sweep.widths)
     if model.depth != AXIS:
         return [(width, model.depth) for width in widths]
     if sweep.aspect_ratio > 0:
-        return [(width, max(1, nearest_integer(width / sweep.aspect_ratio))) for width in widths]
+        low, high = min(sweep.depths), max(sweep.depths)
+        return [(width, min(max(nearest_integer(width / sweep.aspect_ratio), low), high)) for width in widths]
     return [(width, depth) for width in widths for depth in sorted(sweep.depths)]
 
 
@@ -105,7 +106,7 @@ def _candidates(experiment: ExperimentConfig, facts: TaskFacts) -> tuple[list[_C
     found, refused = [], []
     for width, depth in shapes(experiment):
         model = dataclasses.replace(experiment.model, width=width, depth=depth)
-        reason = _shape_reason(experiment, model)
+        reason = _shape_reason(model)
         if reason:
             refused.append(Refusal(width, depth, None, reason))
         else:
@@ -113,12 +114,7 @@ def _candidates(experiment: ExperimentConfig, facts: TaskFacts) -> tuple[list[_C
     return found, refused
 
 
-def _shape_reason(experiment: ExperimentConfig, model: ModelConfig) -> str:
-    sweep = experiment.sweep
-    along = sweep.aspect_ratio > 0 and experiment.model.depth == AXIS
-    if along and not min(sweep.depths) <= model.depth <= max(sweep.depths):
-        limits = f"{min(sweep.depths)} to {max(sweep.depths)}"
-        return f"depth {model.depth} by sweep.aspect_ratio lies outside the limits of sweep.depths, {limits}"
+def _shape_reason(model: ModelConfig) -> str:
     try:
         config.validate_heads(model)
     except ConfigError as error:

@@ -94,6 +94,7 @@ RUN_COLUMNS = (
     Column("corpus_hash", str, "", "hash of the raw documents"),
     Column("config", str, "", "JSON text of the settings that differ from their defaults"),
     _provenance("hardware_flops", float, "FLOP", "flops and what rematerialisation computes again"),
+    _provenance("xla_flops", float, "FLOP", "XLA's total: elementwise work too, but a scan over layers counts once"),
     _provenance("wall_seconds", float, "s", "from start to row, compiling and evaluation included"),
     _provenance("compile_seconds", float, "s", "spent compiling"),
     _provenance("step_seconds", float, "s", "spent in optimiser steps"),

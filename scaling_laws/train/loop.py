@@ -227,6 +227,8 @@ def _row(this: _Run, budget: float | None, purpose: str, reason: str) -> Row:
     }
     if not reason:
         row |= _final_loss(this)
+    per_step = this.programs.xla_flops_per_step
+    row["xla_flops"] = per_step and per_step * run.train.steps
     trained = row["steps_done"] * this.step_tokens
     row["tokens_per_second"] = trained / progress.step_seconds if progress.step_seconds else None
     return row | {"step_seconds": progress.step_seconds, "eval_seconds": progress.eval_seconds}

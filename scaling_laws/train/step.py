@@ -16,7 +16,7 @@ import optax
 
 from scaling_laws import optim, parametrization
 from scaling_laws.config import ModelConfig, OptimizerConfig, RunConfig
-from scaling_laws.models import families
+from scaling_laws.models import families, traced
 
 State = dict[str, Any]  # params, opt_state
 
@@ -88,6 +88,7 @@ class Programs:
         advance, losses = jax.jit(self._advance, donate_argnums=0), jax.jit(self._losses_B)
         self.advance = advance.lower(state, hyper, train_T, starts_KxB, count).compile()
         self.losses_B = losses.lower(state["params"], eval_T, starts_B).compile()
+        self.xla_flops_per_step = traced.xla_flops(self.advance)  # the loop's body, hence one step, counts once
         self.compile_seconds = time.perf_counter() - began
 
     def initial_state(self, seed: int) -> State:

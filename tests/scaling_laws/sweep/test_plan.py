@@ -53,14 +53,13 @@ def test_narrowing_changes_no_run(experiment, facts):
     assert {p.run_id for p in plan(experiment(model__width=16, sweep__budgets=(4e9,)), facts).runs} < whole
 
 
-def test_depth_follows_an_aspect_ratio(experiment, facts):
+def test_depth_follows_an_aspect_ratio_within_limits(experiment, facts):
     grid = experiment(sweep__widths=(8, 24, 40, 96), sweep__aspect_ratio=16.0, sweep__depths=(1, 4))
     grid = config.replace(grid, {"sweep.budgets": (1e10,)})
-    planned = plan(grid, facts)
-    assert {p.shape for p in planned.runs} == {(8, 1), (24, 2), (40, 3)}  # .5 -> 1, 1.5 -> 2, 2.5 -> 3: halves up
-    (refusal,) = planned.refusals
-    assert (refusal.width, refusal.depth, refusal.budget) == (96, 6, None)
-    assert "1 to 4" in refusal.reason
+    # .5 -> 1, 1.5 -> 2, 2.5 -> 3: halves up; 6 -> 4 and .5 -> 2 at the limits
+    assert {p.shape for p in plan(grid, facts).runs} == {(8, 1), (24, 2), (40, 3), (96, 4)}
+    deeper = config.replace(grid, {"sweep.depths": (2, 3)})
+    assert {p.shape for p in plan(deeper, facts).runs} == {(8, 2), (24, 2), (40, 3), (96, 3)}
 
 
 def test_halves_go_up():
