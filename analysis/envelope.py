@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from analysis import uncertainty
-from analysis.frontier import slope_name
+from analysis.budgets import slope_over
 from analysis.load import DataError, Runs
 
 POINTS = 1500
@@ -78,14 +78,14 @@ def envelope(
         line=line,
         a_interval=a_interval,
         level=level,
-        name=slope_name(grid[~edge]),
+        name=slope_over(runs.select(np.isin(np.arange(len(runs)), rows), "no curve")),
         notes=_notes(runs, rows, edge),
     )
 
 
 def _table(curves: Runs, runs: Runs, points: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows of `runs` that have a curve, the grid of C, and (rows, grid) ln losses, NaN outside each curve."""
-    c, loss = curves["flops"], _curve_loss(curves)
+    c, loss = curves["flops"], curve_loss(curves)[1]
     usable = np.isfinite(c) & (c > 0) & np.isfinite(loss) & (loss > 0)
     found: list[tuple[int, np.ndarray, np.ndarray]] = []
     names = curves["run_id"]
@@ -103,11 +103,11 @@ def _table(curves: Runs, runs: Runs, points: int) -> tuple[np.ndarray, np.ndarra
     return np.array([row for row, _, _ in found]), np.exp(grid[seen]), table[:, seen]
 
 
-def _curve_loss(curves: Runs) -> np.ndarray:
-    if "train_loss" not in curves:
-        return curves["loss"]
-    evaluated = np.isfinite(curves["loss"])
-    return curves["loss"] if evaluated.any() else curves["train_loss"]
+def curve_loss(curves: Runs) -> tuple[str, np.ndarray]:
+    """Which loss the curve points carry, and its values: validation, or training where no curve was evaluated."""
+    loss = curves.numbers("loss")
+    evaluated = np.isfinite(loss).any() or "train_loss" not in curves
+    return ("validation loss", loss) if evaluated else ("training loss", curves.numbers("train_loss"))
 
 
 def _lowest(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

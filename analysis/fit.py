@@ -10,18 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from absl import flags
 
-from analysis import cli, laws, solver, uncertainty
-from analysis.frontier import (
-    Compute,
-    Frontier,
-    compute_relation,
-    exponent_of_n,
-    loss_of,
-    slope_name,
-    surface_coefficients,
-)
+from analysis import laws, solver, uncertainty
+from analysis.budgets import slope_over
+from analysis.frontier import Compute, Frontier, compute_relation, exponent_of_n, loss_of, surface_coefficients
 from analysis.load import DataError, Runs
 from scaling_laws.config import ConfigError
 
@@ -140,7 +132,7 @@ def fit(
         coefficients=coefficients,
         certificate=best.certificate(),
         ranges={name: _range(runs[name]) for name in ("n_params", "tokens", "flops", "loss")},
-        frontier=make_frontier(law, coefficients, samples, relation, level, slope_name(runs["flops"], _budgets(runs))),
+        frontier=make_frontier(law, coefficients, samples, relation, level, slope_over(runs)),
         intervals=uncertainty.percentiles(samples, level),
         standard_errors=uncertainty.standard_errors(samples),
         samples=samples,
@@ -206,31 +198,8 @@ def _unidentified(points, y, best, thetas, level) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _budgets(runs: Runs) -> int | None:
-    known = "budget" in runs and runs["budget"].dtype.kind == "f" and np.isfinite(runs["budget"]).all()
-    return len(np.unique(runs["budget"])) if known else None
-
-
 def _range(values: np.ndarray) -> tuple[float, float]:
     return float(values.min()), float(values.max())
-
-
-def holdout_score(result: Fit, held: Runs) -> dict[str, Any]:
-    """Errors in ln loss on runs the fit has not seen; the interval's coverage where it has samples."""
-    inputs = {name: held[name] for name in laws.get(result.law).inputs}
-    error = np.log(result.predict(**inputs) / held["loss"])
-    score = {
-        "runs": len(held),
-        "rms_log_error": float(np.sqrt(np.mean(error**2))),
-        "mean_log_error": float(error.mean()),
-    }
-    if result.samples:
-        from analysis.predict import noisy_interval
-
-        low, high = noisy_interval(result, result.predict_samples(**inputs), result.level)
-        score["coverage"] = float(np.mean((held["loss"] >= low) & (held["loss"] <= high)))
-        score["level"] = result.level
-    return score
 
 
 def read_fit(path: str | Path) -> Fit:
@@ -241,33 +210,22 @@ def read_fit(path: str | Path) -> Fit:
         raise DataError(f"{path}: not a fit: {error}".splitlines()[0]) from error
 
 
-def run(values: Any = flags.FLAGS) -> None:
-    """Reads the flags, fits, prints the table and writes `--out`."""
-    from analysis import summary
+def run(values: Any = None) -> None:
+    """Reads the flags, fits, prints the table and writes `--out`. Raises DataError where the law cannot be fitted."""
+    from absl import flags
 
-    made = summary.summarise(values.runs, summary.options(values))
-    print("\n".join(made.lines()))
+    from analysis import options, summary
+    from analysis.study import study_of
+
+    values = flags.FLAGS if values is None else values
+    study = study_of(values.runs, options.from_flags(values))
+    print("\n".join(summary.lines(study)))
     if values.out:
-        summary.write_json(Path(values.out), made.to_json())
-
-
-def define_flags() -> None:
-    """The flags that choose the runs and the fit; analysis.predict has them too."""
-    flags.DEFINE_string("runs", None, "workdir of a sweep, or a .parquet, .csv or .jsonl table of runs", required=True)
-    flags.DEFINE_string("columns", None, "ours=theirs pairs, as n_params=N,tokens=D,loss=loss")
-    flags.DEFINE_string("where", None, "keep rows for which this holds, as \"family == 'transformer'\"")
-    flags.DEFINE_string("law", "chinchilla", f"law of approach 3: {', '.join(laws.LAWS)}")
-    flags.DEFINE_string("objective", "huber", f"what is minimised: {', '.join(solver.OBJECTIVES)}")
-    flags.DEFINE_float("delta", 1e-3, "corner of the Huber loss, in ln loss")
-    flags.DEFINE_integer("bootstrap", 0, "resamples behind the intervals; 0: none")
-    flags.DEFINE_string("interval", "bootstrap", f"kind of interval: {', '.join(uncertainty.INTERVALS)}")
-    flags.DEFINE_float("level", 0.9, "share of the intervals")
-    flags.DEFINE_string("holdout", None, "leave out and score: 4 (above a quarter of the largest budget), or budgets=2")
-    flags.DEFINE_bool("include_forecasts", False, "fit runs of purpose forecast too")
-    flags.DEFINE_integer("seed", 0, "seed of the resampling")
-    flags.DEFINE_string("out", None, "JSON file to write")
+        summary.write_json(Path(values.out), summary.to_json(study))
 
 
 if __name__ == "__main__":
-    define_flags()
+    from analysis import cli, options
+
+    options.define_flags()
     cli.main(run)

@@ -15,8 +15,6 @@ from typing import Any
 
 import numpy as np
 
-TWO_DECADES = 2.0
-
 
 @dataclasses.dataclass(frozen=True)
 class Compute:
@@ -139,9 +137,3 @@ def surface_coefficients(law: str, c: Mapping[str, Any]) -> dict[str, Any] | Non
 
 def _ones(like: Any) -> Any:
     return np.ones_like(like) if np.ndim(like) else 1.0
-
-
-def slope_name(flops: np.ndarray, budgets: int | None = None) -> str:
-    """`exponent`, or `local slope` below two decades of C or (where budgets are counted) five budgets."""
-    wide = len(flops) > 0 and np.log10(flops.max() / flops.min()) >= TWO_DECADES - 1e-9
-    return "exponent" if wide and (budgets is None or budgets >= 5) else "local slope"

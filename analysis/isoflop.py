@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 
 from analysis import uncertainty
-from analysis.frontier import slope_name
+from analysis.budgets import budget_groups, slope_name
 from analysis.load import DataError, Runs
 from scaling_laws.config import ConfigError, nearest
 
 METHODS = ("parabola",)
-SAME_BUDGET = 0.1  # ln C: a wider gap starts a new group in tables without a budget column
 MIN_SIZES = 4
 
 
@@ -133,18 +132,6 @@ def isoflop(
         name=slope_name(np.exp(x), len(x)),
         notes=_notes(groups, min_points),
     )
-
-
-def budget_groups(runs: Runs) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) group number of each run and (groups,) budgets in FLOPs, ascending."""
-    if "budget" in runs and runs["budget"].dtype.kind == "f" and np.isfinite(runs["budget"]).all():
-        budgets, labels = np.unique(runs["budget"], return_inverse=True)
-        return labels, budgets
-    log_c = np.log(runs["flops"])
-    order = np.argsort(log_c, kind="stable")
-    labels = np.empty(len(order), dtype=int)
-    labels[order] = np.concatenate([[0], np.cumsum(np.diff(log_c[order]) > SAME_BUDGET)])
-    return labels, np.array([np.exp(log_c[labels == k].mean()) for k in range(labels.max() + 1)])
 
 
 def parabolas(u_N: np.ndarray, loss_N: np.ndarray, weights_BxN: np.ndarray) -> np.ndarray:

@@ -59,6 +59,12 @@ class Runs:
             )
         return self.columns[name]
 
+    def numbers(self, name: str) -> np.ndarray:
+        """Column `name` as floats (n,); NaN throughout where the table lacks it or holds text."""
+        if name not in self or self[name].dtype.kind not in "fiu":
+            return np.full(len(self), np.nan)
+        return self[name].astype(float)
+
     def select(self, mask: np.ndarray, reason: str | Callable[[int], str]) -> "Runs":
         """Rows where `mask` holds; the others join `excluded` under `reason` (a text, or a function of the row)."""
         mask = np.asarray(mask, dtype=bool)
@@ -82,6 +88,10 @@ class Runs:
     def run_id(self, i: int) -> str:
         """Name of row i; `row 7` in tables without a run_id."""
         return str(self.columns["run_id"][i]) if "run_id" in self.columns else f"row {self._row(i)}"
+
+    def names(self) -> tuple[str, ...]:
+        """`run_id` of every row."""
+        return tuple(self.run_id(i) for i in range(len(self)))
 
     def _row(self, i: int) -> int:
         return int(self.columns["row"][i]) if "row" in self.columns else int(i)

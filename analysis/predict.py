@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from absl import flags
 
-from analysis import cli
-from analysis.fit import Fit, define_flags
-from analysis.isoflop import budget_groups
+from analysis import laws
+from analysis.budgets import budget_groups
+from analysis.fit import Fit
 from analysis.load import Runs
 from scaling_laws.config import ConfigError, nearest
 
@@ -98,6 +97,30 @@ def noisy_interval(result: Fit, samples: np.ndarray, level: float, seed: int = 0
     return low, high
 
 
+def predicted(result: Fit, runs: Runs) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """The fit's loss (n,) for runs, and the limits for one new run each where there are resamples."""
+    inputs = {name: runs[name] for name in laws.get(result.law).inputs}
+    value = result.predict(**inputs)
+    if not result.samples:
+        return value, None, None
+    return value, *noisy_interval(result, result.predict_samples(**inputs), result.level)
+
+
+def score(result: Fit, runs: Runs) -> dict[str, Any]:
+    """Errors in ln loss on runs the fit has not seen; the interval's coverage where it has samples."""
+    value, low, high = predicted(result, runs)
+    error = np.log(value / runs["loss"])
+    found = {
+        "runs": len(runs),
+        "rms_log_error": float(np.sqrt(np.mean(error**2))),
+        "mean_log_error": float(error.mean()),
+    }
+    if low is not None and high is not None:
+        found["coverage"] = float(np.mean((runs["loss"] >= low) & (runs["loss"] <= high)))
+        found["level"] = result.level
+    return found
+
+
 def _point(result: Fit, flops: float | None, n_params: float | None, tokens: float | None) -> tuple[Any, Any, Any]:
     """(N, D, C) of what was given."""
     given = {"flops": flops, "n_params": n_params, "tokens": tokens}
@@ -150,19 +173,22 @@ def parse_at(text: str) -> dict[str, float]:
     return point
 
 
-def run(values: Any = flags.FLAGS) -> None:
+def run(values: Any = None) -> None:
     """Reads the flags, fits, forecasts, prints the forecast beside the naive guesses and writes `--out`."""
-    from analysis import summary
+    from absl import flags
 
+    from analysis import options, summary
+    from analysis.study import study_of
+
+    values = flags.FLAGS if values is None else values
     point = parse_at(values.at)
-    made = summary.summarise(values.runs, summary.options(values))
-    forecast = predict(made.fit, point.get("flops"), point.get("n_params"), point.get("tokens"))
-    guess = naive(made.runs, forecast.flops)
+    study = study_of(values.runs, options.from_flags(values))
+    forecast = predict(study.require_fit(), point.get("flops"), point.get("n_params"), point.get("tokens"))
+    guess = naive(study.runs, forecast.flops)
     print("\n".join(lines(forecast, guess)))
     if values.out:
-        summary.write_json(
-            Path(values.out), {"forecast": forecast.to_json(), "naive": guess.to_json()} | made.to_json()
-        )
+        both = {"forecast": forecast.to_json(), "naive": guess.to_json()}
+        summary.write_json(Path(values.out), both | summary.to_json(study))
 
 
 def lines(forecast: Forecast, guess: Naive) -> list[str]:
@@ -181,8 +207,18 @@ def lines(forecast: Forecast, guess: Naive) -> list[str]:
     ]
 
 
-if __name__ == "__main__":
-    define_flags()
+def _define_flags() -> None:
+    from absl import flags
+
+    from analysis import options
+
+    options.define_flags()
     flags.DEFINE_string("at", None, "where: flops=1e14, or n_params=1e9,tokens=2e10", required=True)
     flags.FLAGS.set_default("bootstrap", 1000)
+
+
+if __name__ == "__main__":
+    from analysis import cli
+
+    _define_flags()
     cli.main(run)

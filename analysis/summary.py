@@ -1,4 +1,4 @@
-"""What `python -m analysis.fit` makes of a table: approaches 1, 2 and 3 side by side, as lines and as JSON."""
+"""What `python -m analysis.fit` says of a study: approaches 1, 2 and 3 side by side, as lines and as JSON."""
 
 import dataclasses
 import json
@@ -7,81 +7,27 @@ import os
 from pathlib import Path
 from typing import Any
 
-from analysis import laws, load, select
-from analysis.envelope import Envelope, envelope
-from analysis.fit import Fit, fit, holdout_score
-from analysis.frontier import TWO_DECADES
-from analysis.isoflop import Isoflop, isoflop
+from analysis import budgets, laws
+from analysis.fit import Fit
+from analysis.isoflop import Isoflop
+from analysis.study import Study
 
 APPROACHES = ("1 envelope of curves", "2 parabola a budget", "3 law")
 
 
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """The flags of analysis.fit but the table and the output."""
-
-    columns: str | None = None
-    where: str | None = None
-    law: str = "chinchilla"
-    objective: str = "huber"
-    delta: float = 1e-3
-    bootstrap: int = 0
-    interval: str = "bootstrap"
-    level: float = 0.9
-    holdout: str | None = None
-    include_forecasts: bool = False
-    seed: int = 0
+def lines(study: Study) -> list[str]:
+    """The table that is printed. Raises DataError where the law could not be fitted."""
+    result = study.require_fit()
+    return [*_coefficients(result), *_exponents(study, result), *_evidence(study, result)]
 
 
-@dataclasses.dataclass(frozen=True)
-class Summary:
-    """The three approaches on one table; an absent one with its reason in `missing`."""
-
-    runs: load.Runs  # those that were fitted
-    fit: Fit
-    isoflop: Isoflop | None
-    envelope: Envelope | None
-    missing: dict[str, str]
-    scores: dict[str, dict[str, Any]]  # "holdout", "forecasts": errors on runs that were not fitted
-
-    def lines(self) -> list[str]:
-        """The table that is printed."""
-        return [*_coefficients(self.fit), *_exponents(self), *_evidence(self)]
-
-    def to_json(self) -> dict[str, Any]:
-        """The fit's keys, the other approaches, the scores, and every row that was left out."""
-        parts = {"isoflop": self.isoflop, "envelope": self.envelope}
-        found = {name: None if part is None else part.to_json() for name, part in parts.items()}
-        left_out = [dataclasses.asdict(item) for item in self.runs.excluded]
-        rest = {"missing": self.missing, "scores": self.scores, "left_out": left_out, "source": self.runs.source}
-        return self.fit.to_json() | found | rest
-
-
-def options(values: Any) -> Options:
-    """Options from parsed flags."""
-    return Options(**{field.name: getattr(values, field.name) for field in dataclasses.fields(Options)})
-
-
-def summarise(path: str | Path, chosen: Options) -> Summary:
-    """Loads, selects, fits and scores. Raises DataError and ConfigError."""
-    runs, forecasts = load.load(path, chosen.columns, chosen.where), None
-    if not chosen.include_forecasts:
-        runs, forecasts = select.split_forecasts(runs)
-    runs, held = load.best_rate(runs), None
-    if chosen.holdout:
-        runs, held = select.split_holdout(runs, chosen.holdout)
-    sampling = {"bootstrap": chosen.bootstrap, "seed": chosen.seed, "level": chosen.level}
-    result = fit(runs, chosen.law, chosen.objective, chosen.delta, interval=chosen.interval, **sampling)
-    missing: dict[str, str] = {}
-    unseen = {"holdout": held, "forecasts": forecasts}
-    return Summary(
-        runs=runs,
-        fit=result,
-        isoflop=_or_reason(missing, "isoflop", lambda: isoflop(runs, **sampling)),
-        envelope=_or_reason(missing, "envelope", lambda: envelope(_curves(path), runs, **sampling)),
-        missing=missing,
-        scores={name: holdout_score(result, part) for name, part in unseen.items() if part is not None},
-    )
+def to_json(study: Study) -> dict[str, Any]:
+    """The fit's keys, the other approaches, the scores, and every row that was left out. Raises as `lines`."""
+    parts = {"isoflop": study.isoflop, "envelope": study.envelope}
+    found = {name: None if part is None else part.to_json() for name, part in parts.items()}
+    left_out = [dataclasses.asdict(item) for item in study.runs.excluded]
+    rest = {"missing": study.missing, "scores": study.scores, "left_out": left_out, "source": study.runs.source}
+    return study.require_fit().to_json() | found | rest
 
 
 def write_json(path: Path, data: dict[str, Any]) -> None:
@@ -100,22 +46,6 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _curves(path: str | Path) -> load.Runs:
-    if not Path(path).is_dir():
-        raise load.DataError("a single table of runs has no training curves")
-    return load.load_curves(path)
-
-
-def _or_reason(missing: dict[str, str], name: str, compute: Any) -> Any:
-    from scaling_laws.table import TableError
-
-    try:
-        return compute()
-    except (load.DataError, TableError) as reason:
-        missing[name] = str(reason)
-        return None
-
-
 def _coefficients(result: Fit) -> list[str]:
     objective = result.objective
     corner = f" (corner {objective['delta']:g})" if objective["name"] == "huber" else ""
@@ -130,15 +60,15 @@ def _coefficients(result: Fit) -> list[str]:
     return [head, *rows, *filter(None, [kind])]
 
 
-def _exponents(made: Summary) -> list[str]:
-    lines = ["", f"{'N* ~ C^a':<24}{'a':<10}{'interval':<20}from"]
-    lines.append(_row(APPROACHES[0], made.envelope, made.missing.get("envelope", ""), "points of the envelope"))
-    lines.append(_row(APPROACHES[1], made.isoflop, made.missing.get("isoflop", ""), _budgets(made.isoflop)))
-    front = made.fit.frontier
+def _exponents(study: Study, result: Fit) -> list[str]:
+    found = ["", f"{'N* ~ C^a':<24}{'a':<10}{'interval':<20}from"]
+    found.append(_row(APPROACHES[0], study.envelope, study.missing.get("envelope", ""), "points of the envelope"))
+    found.append(_row(APPROACHES[1], study.isoflop, study.missing.get("isoflop", ""), _budgets(study.isoflop)))
+    front = result.frontier
     if front is None:
-        return [*lines, f"{APPROACHES[2]:<24}{'-':<10}law {made.fit.law!r} has no frontier over N and D"]
+        return [*found, f"{APPROACHES[2]:<24}{'-':<10}law {result.law!r} has no frontier over N and D"]
     interval = _interval(front.intervals.get("a"))
-    return [*lines, f"{APPROACHES[2]:<24}{front.a:<10.4f}{interval:<20}{front.compute.note}{_called(front.name)}"]
+    return [*found, f"{APPROACHES[2]:<24}{front.a:<10.4f}{interval:<20}{front.compute.note}{_called(front.name)}"]
 
 
 def _row(name: str, part: Any, reason: str, source: str) -> str:
@@ -153,27 +83,27 @@ def _budgets(part: Isoflop | None) -> str:
     return f"{sum(not group.edge for group in part.groups)} of {len(part.groups)} budgets"
 
 
-def _evidence(made: Summary) -> list[str]:
-    sure = made.fit.certificate
+def _evidence(study: Study, result: Fit) -> list[str]:
+    sure = result.certificate
     gap = "no other optimum" if sure["gap_to_second"] is None else f"next optimum {sure['gap_to_second']:.3g} above"
-    lines = ["", f"optimum: {sure['agreeing_fraction']:.0%} of {sure['starts']} starts agree, {gap}"]
-    noise = made.fit.seed_noise
+    found = ["", f"optimum: {sure['agreeing_fraction']:.0%} of {sure['starts']} starts agree, {gap}"]
+    noise = result.seed_noise
     if noise:
-        lines.append(f"seeds: ln loss varies by {noise['sd']:.4f} over {noise['groups']} repeated shapes")
-    for name, score in made.scores.items():
+        found.append(f"seeds: ln loss varies by {noise['sd']:.4f} over {noise['groups']} repeated shapes")
+    for name, score in study.scores.items():
         covered = f", {score['coverage']:.0%} inside {score['level']:.0%} intervals" if "coverage" in score else ""
-        lines.append(f"{name}: {score['runs']} runs, error {score['rms_log_error']:.3%} in ln loss{covered}")
-    lines += [f"left out: {count} x {reason}" for reason, count in made.fit.excluded.items()]
+        found.append(f"{name}: {score['runs']} runs, error {score['rms_log_error']:.3%} in ln loss{covered}")
+    found += [f"left out: {count} x {reason}" for reason, count in result.excluded.items()]
     notes = [
-        *made.fit.notes,
-        *(made.isoflop.notes if made.isoflop else ()),
-        *(made.envelope.notes if made.envelope else ()),
+        *result.notes,
+        *(study.isoflop.notes if study.isoflop else ()),
+        *(study.envelope.notes if study.envelope else ()),
     ]
-    return lines + [f"note: {note}" for note in notes]
+    return found + [f"note: {note}" for note in notes]
 
 
 def _called(name: str) -> str:
-    return "" if name == "exponent" else f"; a {name}: {TWO_DECADES:g} decades of C and five budgets make an exponent"
+    return "" if name == "exponent" else f"; a {name}: {budgets.RULE}"
 
 
 def _interval(pair: tuple[float, float] | None) -> str:

@@ -59,6 +59,16 @@ def percentile(samples: np.ndarray, level: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def band(samples: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper limit (m,) of the central share `level` of samples (n_bootstrap, m); NaN without finite ones."""
+    finite = samples[np.isfinite(samples).all(axis=1)]
+    if not len(finite):
+        nothing = np.full(samples.shape[1], np.nan)
+        return nothing, nothing
+    low, high = np.quantile(finite, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return low, high
+
+
 def percentiles(samples: Mapping[str, np.ndarray], level: float) -> dict[str, tuple[float, float]]:
     """`percentile` of every entry."""
     return {name: percentile(values, level) for name, values in samples.items()}

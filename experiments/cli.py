@@ -20,7 +20,7 @@ from experiments import overrides
 from scaling_laws import command
 from scaling_laws.config import ConfigError, ExperimentConfig
 
-_WORKDIR_HELP = "folder that holds the runs table, checkpoints and caches"
+_WORKDIR_HELP = "folder that holds the runs table, checkpoints and TensorBoard files"
 _WORKDIR = flags.DEFINE_string("workdir", None, _WORKDIR_HELP)
 _parsed: list[ExperimentConfig] = []
 

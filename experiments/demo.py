@@ -4,11 +4,13 @@
 
 The forecast of the held-out budget is written to `forecast.json` before a run there exists, then graded. Stop it at any
 time; the same command goes on. Products in the workdir: runs.parquet, curves.parquet, fit.json, forecast.json,
-report.html and its folder of figures (PNG, SVG, CSV).
+report.html and its folder of figures (PNG, SVG, CSV). Exit code 0 when all is done, 1 when a run failed, 130 after
+Ctrl-C, 2 for bad input.
 """
 
 import json
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +19,13 @@ from absl import flags
 from experiments import cli
 from scaling_laws import provenance
 from scaling_laws.command import INTERRUPTED
+from scaling_laws.config import TaskConfig
+from scaling_laws.progress import duration
 
 if TYPE_CHECKING:
     from analysis.fit import Fit
     from analysis.load import Runs
+    from scaling_laws.sweep.execute import Summary
     from scaling_laws.sweep.plan import Plan
     from scaling_laws.sweep.planned import PlannedRun
 
@@ -28,23 +33,25 @@ _BOOTSTRAP = flags.DEFINE_integer("bootstrap", 1000, "resamples behind intervals
 
 
 def run() -> int:
-    """The whole demonstration; 0 when done, 130 after Ctrl-C."""
-    from scaling_laws.sweep import study
+    """The whole demonstration; the exit code."""
+    from scaling_laws.sweep import forecast, study
 
     config, workdir, began = cli.config(), cli.workdir(), time.monotonic()
     title("1. Train the family at fixed compute budgets")
-    swept = study.run_sweep(config, workdir)
-    if swept.summary.interrupted:
-        return INTERRUPTED
-    if config.sweep.forecast_factor:
+    grid = study.plan_sweep(config, workdir)
+    if config.sweep.forecast_factor and grid.runs:
+        forecast.heldout_plan(grid)  # what cannot be trained there is refused now, not after the sweep
+    parts = [study.run_grid(grid, workdir).summary]
+    if config.sweep.forecast_factor and not parts[0].interrupted:
         title("2. Fit the law, and forecast a larger budget before training it")
-        if not bet(swept.plan, workdir):
-            return INTERRUPTED
+        parts.append(bet(grid, workdir))
+    if parts[-1].interrupted:
+        return INTERRUPTED
     title("3. Report")
     report(workdir)
-    compare_with_compressors(workdir, config.task.path)
-    print(f"done in {(time.monotonic() - began) / 60:.1f} minutes; open {workdir / 'report.html'}")
-    return 0
+    compare_with_compressors(workdir, config.task)
+    print(f"done in {duration(time.monotonic() - began)}; open {workdir / 'report.html'}")
+    return 1 if any(part.count("failed") for part in parts) else 0
 
 
 def title(text: str) -> None:
@@ -52,8 +59,8 @@ def title(text: str) -> None:
     print(f"\n== {text}", flush=True)
 
 
-def bet(grid: "Plan", workdir: Path) -> bool:
-    """Forecast the held-out budget, write that down, train there, grade. False after Ctrl-C."""
+def bet(grid: "Plan", workdir: Path) -> "Summary":
+    """Forecast the held-out budget, write that down, train there and, unless interrupted, grade."""
     from scaling_laws.sweep import forecast, machine, study
 
     fitted = fitted_runs(workdir)
@@ -65,10 +72,9 @@ def bet(grid: "Plan", workdir: Path) -> bool:
     for line in describe_forecast(written):
         print(line, flush=True)
     trained = study.run_plan(grid, chosen, workdir, machine.worker_count(grid.config.sweep.workers))
-    if trained.summary.interrupted:
-        return False
-    grade(workdir, written)
-    return True
+    if not trained.summary.interrupted:
+        grade(workdir, written, {planned.run_id for planned in chosen})
+    return trained.summary
 
 
 def fitted_runs(workdir: Path) -> "Runs":
@@ -87,19 +93,25 @@ def fit_law(fitted: "Runs") -> "Fit":
 
 
 def write_forecast(workdir: Path, law: "Fit", fitted: "Runs", planned: "PlannedRun") -> dict[str, Any]:
-    """The forecast at the planned shape, kept in `forecast.json`; one made from the same runs before stands."""
+    """The forecast at the planned shape, kept in `forecast.json`; one made from the same runs before stands.
+
+    `before_training` is false where the runs changed later: the table then held the answer already.
+    """
     from analysis.predict import naive, predict
     from analysis.summary import write_json
+    from scaling_laws import table
 
     path, based_on = workdir / "forecast.json", sorted(fitted["run_id"].tolist())
     if path.exists():
         before = json.loads(path.read_text())
         if before["based_on"] == based_on and before["run_id"] == planned.run_id:
             return before
+    known = [row["run_id"] for row in table.read_runs(workdir).to_pylist() if row["loss"]]
     made = predict(law, flops=planned.flops, n_params=planned.counts.n_params)
     exact = predict(law, n_params=planned.counts.n_params, tokens=planned.tokens)
     forecast = {
         "made_at": provenance.now(),
+        "before_training": planned.run_id not in known,
         "run_id": planned.run_id,
         "width": planned.run.model.width,
         "depth": planned.run.model.depth,
@@ -114,22 +126,23 @@ def write_forecast(workdir: Path, law: "Fit", fitted: "Runs", planned: "PlannedR
 
 
 def describe_forecast(forecast: dict[str, Any]) -> list[str]:
-    """The forecast in words, before its run exists."""
+    """The forecast in words."""
     low, high = forecast["loss_interval"]
+    when = "before the run" if forecast.get("before_training", True) else "AFTER the run was in the table"
     return [
-        f"forecast, made {forecast['made_at']} before the run: C {forecast['flops']:.3g} FLOPs "
+        f"forecast, made {forecast['made_at']} {when}: C {forecast['flops']:.3g} FLOPs "
         f"({forecast['extrapolation']:.1f} x the largest fitted), width {forecast['width']} depth {forecast['depth']}, "
         f"N {forecast['n_params']:.4g}, D {forecast['tokens']:.4g}",
         f"  loss {forecast['loss']:.4f} nats/token, {forecast['level']:.0%} interval {low:.4f} to {high:.4f}",
     ]
 
 
-def grade(workdir: Path, forecast: dict[str, Any]) -> None:
-    """Print the forecast's error beside two naive guesses, and add it to `forecast.json`."""
+def grade(workdir: Path, forecast: dict[str, Any], run_ids: Collection[str]) -> None:
+    """Print the forecast's error on these runs beside two naive guesses, and add it to `forecast.json`."""
     from analysis.summary import write_json
     from scaling_laws import table
 
-    rows = [row for row in table.read_runs(workdir).to_pylist() if row["purpose"] == "forecast" and row["loss"]]
+    rows = [row for row in table.read_runs(workdir).to_pylist() if row["run_id"] in run_ids and row["loss"]]
     if not rows:
         print("no forecast run finished: nothing to grade")
         return
@@ -156,31 +169,32 @@ def grade(workdir: Path, forecast: dict[str, Any]) -> None:
 
 def report(workdir: Path) -> None:
     """fit.json, report.html and the figures, and the three approaches side by side on the terminal."""
-    from analysis import load, summary
-    from analysis import report as page
+    from analysis import summary
+    from analysis.options import Options
+    from analysis.report import write_report
+    from analysis.study import study_of
 
-    found = summary.summarise(workdir, summary.Options(bootstrap=_BOOTSTRAP.value))
-    for line in found.lines():
+    study = study_of(workdir, Options(bootstrap=_BOOTSTRAP.value))
+    for line in summary.lines(study):
         print(line)
-    summary.write_json(workdir / "fit.json", found.to_json())
-    options = page.Options(bootstrap=_BOOTSTRAP.value)
-    study = page.make_study(load.load(workdir), page.read_curves(workdir), options)
-    written = page.write_report(study, workdir / "report.html")
+    summary.write_json(workdir / "fit.json", summary.to_json(study))
+    written = write_report(study, workdir / "report.html")
     print(f"{written[0]} and {len(written) - 1} files of figures in {written[-1].parent}")
 
 
-def compare_with_compressors(workdir: Path, path: str) -> None:
+def compare_with_compressors(workdir: Path, task: TaskConfig) -> None:
     """The best bits per byte of the sweep beside what gzip and xz reach on the whole text."""
     from scaling_laws import table
-    from scaling_laws.tasks import corpus, metrics
+    from scaling_laws.tasks import metrics, text
 
-    raw = b"".join(document.raw for document in corpus.read(path).documents)
     rows = [row for row in table.read_runs(workdir).to_pylist() if row["bits_per_byte"]]
     best = min(rows, key=lambda row: row["bits_per_byte"])
     print(
         f"best run: {best['bits_per_byte']:.3f} bits per byte held out (width {best['width']}, depth {best['depth']}, "
         f"C {best['flops']:.3g}); "
-        + ", ".join(f"{name} {bits:.3f}" for name, bits in metrics.compressor_bits_per_byte(raw).items())
+        + ", ".join(
+            f"{name} {bits:.3f}" for name, bits in metrics.compressor_bits_per_byte(text.raw_bytes(task)).items()
+        )
         + " on the whole text"
     )
 

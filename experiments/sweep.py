@@ -2,7 +2,8 @@
 
     python -m experiments.sweep --config=experiments/configs/demo.py --workdir=runs/demo [--dry_run]
 
-The same command again goes on where an interrupted one ended; what is finished is never done twice.
+The same command again goes on where an interrupted one ended; what is finished is never done twice. Exit code 0 when
+all runs are settled, 1 when one failed (its row says why), 130 after Ctrl-C, 2 for bad input.
 """
 
 from absl import flags
@@ -22,7 +23,7 @@ def run() -> int:
         planned = study.plan_sweep(config, cli.workdir() if flags.FLAGS.workdir else None)
         print("\n".join(show.table(planned, machine.worker_count(config.sweep.workers))))
         return 0
-    done = study.run_sweep(config, cli.workdir(), say=lambda line: print(line, flush=True))
+    done = study.run_sweep(config, cli.workdir())
     if done.summary.interrupted:
         return command.INTERRUPTED
     return 1 if done.summary.count("failed") else 0

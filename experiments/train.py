@@ -1,4 +1,4 @@
-"""Trains one run and adds its row to the runs table; a run that has finished there already is only shown.
+"""Trains one run and adds its row to the runs table; a run that is settled there already is only shown.
 
     python -m experiments.train --workdir=runs/one --config.train.steps=500
     python -m experiments.train --workdir=runs/one --config=experiments/configs/demo.py --config.model.width=64
@@ -7,15 +7,14 @@ Stop it at any time: the same command goes on from the last checkpoint, which Ct
 the run has finished, 3 when it diverged (its row is kept), 130 after Ctrl-C, 2 for bad input.
 """
 
-import contextlib
-import signal
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from experiments import cli
 from scaling_laws.command import INTERRUPTED
 from scaling_laws.config import RunConfig, identity, run_part, validate_run
+from scaling_laws.interrupts import interruptible
+from scaling_laws.progress import Progress
 
 DIVERGED = 3
 
@@ -32,25 +31,34 @@ def run() -> int:
 
 
 def train_once(config: RunConfig, workdir: Path) -> dict[str, Any] | None:
-    """The row of this run in the table of `workdir`: trained now, unless it has finished there before.
+    """The row of this run in the table of `workdir`: trained now, unless it has finished or diverged there before.
 
     None after Ctrl-C, when a checkpoint has been written instead. Raises ConfigError when the task cannot be loaded,
     TableError when another process holds `workdir`.
     """
-    from scaling_laws.table import Journal, compact
+    from scaling_laws.sweep import machine
+    from scaling_laws.table import SETTLED, Journal, compact
     from scaling_laws.tasks import catalog
 
-    task = catalog.load(config.task, workdir / "cache")
+    task = catalog.load(config.task, machine.task_cache_folder())
+    for note in task.notes:
+        print(f"task: {note}")
     run_id = identity(config, task.content_hash)
     with Journal(workdir) as journal:
-        if run_id in journal.finished_ids():
-            print(f"{run_id}: finished already in {workdir}, not trained again")
-            return next(row for row in journal.rows() if row["run_id"] == run_id)
+        for row in journal.rows():
+            if row["run_id"] == run_id and row["status"] in SETTLED:
+                print(f"{run_id}: {row['status']} already in {workdir}, not trained again")
+                return row
         from scaling_laws.train import loop
+        from scaling_laws.train.watch import Watch
 
         try:
-            with interruptible() as asked:
-                row, curve = loop.train(config, task, workdir=workdir, stop=asked)
+            with (
+                interruptible() as asked,
+                Bar(config.train.steps) as bar,
+                Watch(workdir / "tensorboard" / run_id, bar.tell) as watch,
+            ):
+                row, curve = loop.train(config, task, workdir=workdir, stop=asked, watch=watch)
         except loop.StopRequested as stopped:
             print(stopped)
             return None
@@ -59,20 +67,23 @@ def train_once(config: RunConfig, workdir: Path) -> dict[str, Any] | None:
     return row
 
 
-@contextlib.contextmanager
-def interruptible() -> Iterator[Callable[[], bool]]:
-    """A question that the first Ctrl-C turns to yes; the second one ends the process at once."""
-    asked: list[bool] = []
+class Bar:
+    """The progress line of one run; it begins at the step where the run begins or goes on."""
 
-    def note(*_: object) -> None:
-        asked.append(True)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    def __init__(self, steps: int):
+        self._steps, self._line = steps, None
 
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield lambda: bool(asked)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    def __enter__(self) -> "Bar":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._line:
+            self._line.close()
+
+    def tell(self, step: int) -> None:
+        """The run has reached a step."""
+        self._line = self._line or Progress(self._steps, "steps", start=step)
+        self._line.update(step)
 
 
 def summary(row: dict[str, Any]) -> str:

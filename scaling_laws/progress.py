@@ -13,12 +13,15 @@ LOG_EVERY = 10.0  # seconds between two lines of a log
 
 
 def duration(seconds: float) -> str:
-    """`0:07`, `12:34` or `1:02:03`; `?` when it is not known."""
+    """`45 s`, `3 min 20 s` or `2 h 05 min`; `?` when it is not known."""
     if not math.isfinite(seconds):
         return "?"
-    minutes, rest = divmod(round(max(0.0, seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+    whole = round(max(0.0, seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
 class Progress:
@@ -74,7 +77,7 @@ class Progress:
         self._closed = True
 
     def line(self) -> str:
-        """The progress as plain text: `120/1000 steps  12%  34.5 steps/s  ETA 0:25  note`."""
+        """The progress as plain text: `120/1000 steps  12%  34.5 steps/s  ETA 25 s  note`."""
         elapsed = self._clock() - self._began
         rate = (self._done - self._start) / elapsed if elapsed > 0 else 0.0
         parts = [f"{self._done:.4g}/{self._total:.4g} {self._unit}" if self._total >= 1e7 else self._counts()]

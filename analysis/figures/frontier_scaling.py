@@ -6,9 +6,10 @@ import numpy as np
 
 from analysis.envelope import Envelope
 from analysis.figures.chart import Axis, Drawing, Layer, NothingToDraw, Panel, texts
-from analysis.figures.study import Study, band
 from analysis.frontier import Frontier
 from analysis.isoflop import Isoflop
+from analysis.study import Study
+from analysis.uncertainty import band
 
 NAME = "frontier_scaling"
 POINTS = 60

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from analysis.budgets import along_budget, shared_budgets
 from analysis.figures import ticks
 from analysis.figures.chart import Axis, Drawing, Layer, NothingToDraw, Panel, scale_of
-from analysis.figures.study import Study, along_budget, budget_groups
 from analysis.isoflop import Group
+from analysis.study import Study
 
 NAME = "isoflop_curves"
 CURVE_POINTS = 60
@@ -15,7 +16,7 @@ CURVE_POINTS = 60
 
 def build(study: Study) -> Drawing:
     """The drawing; raises NothingToDraw when no two sizes share a budget."""
-    groups = budget_groups(study.runs)
+    groups = shared_budgets(study.runs)
     if not groups:
         raise NothingToDraw("no two sizes share a compute budget")
     colours = scale_of("compute budget C (FLOPs)", np.array([budget for budget, _ in groups]))

@@ -5,9 +5,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from analysis import laws
+from analysis.envelope import curve_loss
 from analysis.figures import ticks
 from analysis.figures.chart import Axis, ColourScale, Drawing, Layer, Panel, scale_of, texts
-from analysis.figures.study import Study, band, curve_loss, names, numbers
+from analysis.predict import predicted
+from analysis.study import Study
+from analysis.uncertainty import band
 
 NAME = "loss_over_flops"
 FRONTIER_POINTS = 80
@@ -18,7 +21,7 @@ def build(study: Study) -> Drawing:
     """The drawing; every table of runs has what it needs."""
     colours = scale_of("parameters N", study.both("n_params"), si=True)
     layers = (*_curves(study), *_envelope(study), *_frontier(study), *_final(study), *_heldout(study))
-    panel = Panel(Axis("training compute C (FLOPs)"), Axis("held-out loss (nats per token)"), layers)
+    panel = Panel(Axis("training compute C (FLOPs)"), Axis("loss (nats per token)"), layers)
     return Drawing(NAME, "Loss over compute", caption(study, colours), (panel,), colours)
 
 
@@ -28,6 +31,9 @@ def caption(study: Study, colours: ColourScale) -> str:
     parts = [f"{len(study.runs)} runs, coloured by size, {sizes} parameters."]
     if study.curves is None:
         parts.append(f"Training curves are not drawn: {study.why('curves')}.")
+    else:
+        kind, _ = curve_loss(study.curves)
+        parts.append(f"Curves and their envelope show the {kind} on the way, points and the law the held-out loss.")
     if study.fit is not None:
         parts.append("The dashed line is the fitted loss along the best use of each C.")
     if study.heldout is not None and len(study.heldout):
@@ -38,18 +44,19 @@ def caption(study: Study, colours: ColourScale) -> str:
 def _curves(study: Study) -> Iterator[Layer]:
     if study.curves is None:
         return
-    owner, flops, loss = study.curves["run_id"].astype(str), numbers(study.curves, "flops"), curve_loss(study.curves)
+    owner, flops = study.curves["run_id"].astype(str), study.curves.numbers("flops")
+    kind, loss = curve_loss(study.curves)
     usable = np.isfinite(loss) & (flops >= study.runs["flops"].min() * EARLIEST)
     first = True
     for runs in study.tables():
-        for run_id, size in zip(names(runs), numbers(runs, "n_params"), strict=True):
+        for run_id, size in zip(runs.names(), runs.numbers("n_params"), strict=True):
             rows = np.flatnonzero(usable & (owner == run_id))
             if len(rows) < 2:
                 continue
             rows = rows[np.argsort(flops[rows], kind="stable")]
             yield Layer(
                 "line",
-                "training curves",
+                f"training curves ({kind})",
                 flops[rows],
                 loss[rows],
                 value=np.full(len(rows), size),
@@ -89,17 +96,17 @@ def _frontier(study: Study) -> Iterator[Layer]:
 
 
 def _final(study: Study) -> Iterator[Layer]:
-    loss, error = numbers(study.runs, "loss"), np.nan_to_num(numbers(study.runs, "loss_se"))
+    loss, error = study.runs.numbers("loss"), np.nan_to_num(study.runs.numbers("loss_se"))
     yield Layer(
         "points",
-        "end of a run",
-        numbers(study.runs, "flops"),
+        "end of a run (held-out loss)",
+        study.runs.numbers("flops"),
         loss,
         loss - error,
         loss + error,
-        numbers(study.runs, "n_params"),
+        study.runs.numbers("n_params"),
         mark="dot",
-        run_ids=names(study.runs),
+        run_ids=study.runs.names(),
     )
 
 
@@ -107,8 +114,8 @@ def _heldout(study: Study) -> Iterator[Layer]:
     runs = study.heldout
     if runs is None or not len(runs):
         return
-    flops, sizes = numbers(runs, "flops"), numbers(runs, "n_params")
+    flops, sizes = runs.numbers("flops"), runs.numbers("n_params")
     if study.fit is not None:
-        predicted = study.predicted(runs)
-        yield Layer("points", "forecast", flops, *predicted, role="forecast", mark="forecast", run_ids=names(runs))
-    yield Layer("points", "held-out run", flops, numbers(runs, "loss"), value=sizes, mark="hollow", run_ids=names(runs))
+        points = predicted(study.fit, runs)
+        yield Layer("points", "forecast", flops, *points, role="forecast", mark="forecast", run_ids=runs.names())
+    yield Layer("points", "held-out run", flops, runs.numbers("loss"), value=sizes, mark="hollow", run_ids=runs.names())

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from analysis.budgets import shared_budgets
 from analysis.figures import ticks
 from analysis.figures.chart import JOINT, Axis, ColourScale, Drawing, Layer, NothingToDraw, Panel
-from analysis.figures.study import Study, budget_groups, numbers
+from analysis.study import Study
 
 NAME = "shape_maps"
 SMALLEST_RANGE = 1e-3
@@ -12,8 +13,8 @@ SMALLEST_RANGE = 1e-3
 
 def build(study: Study) -> Drawing:
     """The drawing; raises NothingToDraw when widths, depths or budgets are unknown."""
-    known = np.isfinite(numbers(study.runs, "width") * numbers(study.runs, "depth"))
-    groups = [(budget, rows[known[rows]]) for budget, rows in budget_groups(study.runs)]
+    known = np.isfinite(study.runs.numbers("width") * study.runs.numbers("depth"))
+    groups = [(budget, rows[known[rows]]) for budget, rows in shared_budgets(study.runs)]
     panels = tuple(_panel(study, budget, rows) for budget, rows in groups if len(rows))
     if not panels:
         raise NothingToDraw("no two runs of a budget have a width and a depth")
@@ -24,7 +25,7 @@ def build(study: Study) -> Drawing:
 
 
 def _panel(study: Study, budget: float, rows: np.ndarray) -> Panel:
-    width, depth = (numbers(study.runs, name)[rows] for name in ("width", "depth"))
+    width, depth = (study.runs.numbers(name)[rows] for name in ("width", "depth"))
     widths, x = np.unique(width, return_inverse=True)
     depths, y = np.unique(depth, return_inverse=True)
     shapes, which = np.unique(np.stack([x, y], axis=1), axis=0, return_inverse=True)

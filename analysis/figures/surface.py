@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from analysis.budgets import along_budget, shared_budgets
 from analysis.figures import ticks
 from analysis.figures.chart import Axis, Drawing, Layer, NothingToDraw, Panel, scale_of
-from analysis.figures.study import Study, along_budget, budget_groups, names, numbers
+from analysis.study import Study
 
 NAME = "surface"
 GRID = 90
@@ -54,7 +55,7 @@ def _contours(study: Study, low: float, high: float) -> Iterator[Layer]:
 
 
 def _isoflop_lines(study: Study) -> Iterator[Layer]:
-    for i, (_, rows) in enumerate(budget_groups(study.runs)):
+    for i, (_, rows) in enumerate(shared_budgets(study.runs)):
         points = along_budget(study.runs, rows, 2)
         yield Layer("line", "one budget", *points, role="muted", mark="dashed", legend=i == 0, frames=False)
 
@@ -69,5 +70,5 @@ def _frontier(study: Study) -> Iterator[Layer]:
 
 def _runs(study: Study) -> Iterator[Layer]:
     for runs, name, mark in zip(study.tables(), ("run", "held-out run"), ("dot", "hollow"), strict=False):
-        points, loss = (numbers(runs, "n_params"), numbers(runs, "tokens")), numbers(runs, "loss")
-        yield Layer("points", name, *points, value=loss, mark=mark, run_ids=names(runs))
+        points, loss = (runs.numbers("n_params"), runs.numbers("tokens")), runs.numbers("loss")
+        yield Layer("points", name, *points, value=loss, mark=mark, run_ids=runs.names())

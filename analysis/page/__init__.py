@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 
 from analysis.figures.chart import Drawing
-from analysis.figures.study import Study
 from analysis.figures.style import ROLES
 from analysis.page import sections, tables
 from analysis.page.markup import join, json_text, raw_element, tag
 from analysis.page.payload import payload
+from analysis.study import Study
 
 SCRIPTS = ("chart.js", "table.js")
 

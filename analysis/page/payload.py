@@ -7,8 +7,8 @@ import numpy as np
 
 from analysis.figures import style, ticks
 from analysis.figures.chart import JOINT, ColourScale, Drawing, Layer, Panel
-from analysis.figures.study import Study, names, numbers
 from analysis.load import Runs
+from analysis.study import Study
 
 DIGITS = 7
 
@@ -34,7 +34,7 @@ def run_facts(study: Study) -> tuple[list[list[tuple[str, str]]], dict[str, int]
     facts, places = [], {}
     for runs in study.tables():
         columns = {name: texts_of(runs, name) for name in FACTS if name != "run_id"}
-        for i, run_id in enumerate(names(runs)):
+        for i, run_id in enumerate(runs.names()):
             places.setdefault(run_id, len(facts))
             pairs = [(FACTS[name], column[i]) for name, column in columns.items() if column[i]]
             facts.append([("run", run_id), *pairs])
@@ -47,9 +47,9 @@ def texts_of(runs: Runs, name: str) -> tuple[str, ...]:
         return ("",) * len(runs)
     if runs[name].dtype.kind not in "fiu":
         return tuple(map(str, runs[name]))
-    error = numbers(runs, "loss_se") if name == "loss" else np.full(len(runs), np.nan)
+    error = runs.numbers("loss_se") if name == "loss" else np.full(len(runs), np.nan)
     return tuple(number(v) + (f" ± {e:.4f}" if np.isfinite(e) else "")
-                 for v, e in zip(numbers(runs, name), error, strict=True))  # fmt: skip
+                 for v, e in zip(runs.numbers(name), error, strict=True))  # fmt: skip
 
 
 def number(value: float) -> str:

@@ -4,18 +4,19 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from analysis import laws
+from analysis import budgets, laws, predict
 from analysis.figures import ticks
 from analysis.figures.chart import Drawing
-from analysis.figures.study import Study, names, numbers
 from analysis.fit import Fit
 from analysis.isoflop import Group
 from analysis.page.markup import Markup, join, tag
 from analysis.page.payload import number
 from analysis.page.tables import fact_list, plain_table
+from analysis.study import Study
 
 SYMBOLS = {"alpha": "α", "beta": "β", "gamma": "γ", "alpha_N": "α_N", "alpha_D": "α_D"}
 NOISE = {"sd": "standard deviation", "groups": "shapes with repeated seeds", "dof": "degrees of freedom"}
+XLA = "XLA's total includes elementwise work, and counts layers that run under a scan once."
 HINT = (
     "Point at a mark, or focus a figure and use the arrow keys, to see which run it is; "
     "click or press Enter to find it in the table."
@@ -78,7 +79,7 @@ def _meaning(name: str) -> str:
 def _warnings(fit: Fit) -> list[Markup]:
     notes = []
     if fit.frontier is not None and fit.frontier.name != "exponent":
-        notes.append("The runs span less than two decades of compute: a and b are local slopes, not exponents.")
+        notes.append(f"a and b are local slopes: {budgets.RULE}.")
     if not fit.samples:
         notes.append("No intervals were computed: run again with --bootstrap=1000.")
     kept = [tag("p", note, class_="soft") for note in fit.notes]
@@ -188,11 +189,11 @@ def heldout(study: Study) -> Markup | None:
     runs = study.heldout
     if runs is None or not len(runs) or study.fit is None:
         return None
-    predicted, low, high = study.predicted(runs)
+    predicted, low, high = predict.predicted(study.fit, runs)
     head = ("held-out run", "C (FLOPs)", "predicted loss", f"{study.level:.0%} interval", "measured loss", "error")
     rows = []
-    for i, run_id in enumerate(names(runs)):
-        loss = numbers(runs, "loss")[i]
+    for i, run_id in enumerate(runs.names()):
+        loss = runs.numbers("loss")[i]
         limits = "" if low is None or high is None else pair((low[i], high[i]))
         error = f"{predicted[i] / loss - 1:+.2%}"
         rows.append((run_id, ticks.write(runs["flops"][i]), short(predicted[i]), limits, short(loss), error))
@@ -212,7 +213,7 @@ def seed_noise(study: Study) -> Markup:
 
 def provenance(study: Study, facts: Mapping[str, str]) -> Markup:
     """Where the table came from, on what it was made, and what made this page."""
-    pairs = [("table of runs", study.runs.source), *_made_on(study), *facts.items()]
+    pairs = [("table of runs", study.runs.source), *_made_on(study), *_xla_total(study), *facts.items()]
     notes = [tag("p", note, class_="soft") for note in study.runs.notes]
     return tag("section", tag("h2", "Provenance", id="provenance"), fact_list(pairs), join(*notes))
 
@@ -228,6 +229,16 @@ def _made_on(study: Study) -> list[tuple[str, str]]:
             more = f" and {len(values) - 5} more" if len(values) > 5 else ""
             found.append((name.replace("_", " "), ", ".join(values[:5]) + more))
     return found
+
+
+def _xla_total(study: Study) -> list[tuple[str, str]]:
+    """XLA's own total of a run over the counted C: what the count does not see, or XLA does not."""
+    ratio = study.both("xla_flops") / study.both("flops")
+    ratio = ratio[np.isfinite(ratio) & (ratio > 0)]
+    if not len(ratio):
+        return []
+    found = f"median {np.median(ratio):.3f}, {ratio.min():.3f} to {ratio.max():.3f} over {len(ratio)} runs. {XLA}"
+    return [("XLA's FLOPs over the counted C", found)]
 
 
 def short(value: object) -> str:

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from analysis.figures.study import Study, names, numbers
 from analysis.load import Runs
 from analysis.page.markup import Markup, join, tag
 from analysis.page.payload import number, texts_of
+from analysis.study import Study
 
 # the table of runs: column -> heading
 RUN_COLUMNS = {
@@ -56,7 +56,7 @@ def _rows(runs: Runs, shown: Sequence[str], use: str, start: int) -> list[Markup
             data_run=start + i,
             tabindex="-1",
         )
-        for i, run_id in enumerate(names(runs))
+        for i, run_id in enumerate(runs.names())
     ]
 
 
@@ -64,7 +64,7 @@ def _cells(runs: Runs, name: str) -> list[Markup]:
     written = texts_of(runs, name)
     if name not in runs or runs[name].dtype.kind not in "fiu":
         return [tag("td", text) for text in written]
-    values = numbers(runs, name)
+    values = runs.numbers(name)
     keys = ["" if not np.isfinite(value) else f"{value:.9g}" for value in values]
     return [tag("td", text, class_="num", data_value=key) for text, key in zip(written, keys, strict=True)]
 

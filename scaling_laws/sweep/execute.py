@@ -4,27 +4,26 @@ The parent is the only writer. A run that raises, or whose worker dies twice, be
 the next start tries again; finished and diverged runs are never done again.
 """
 
-import contextlib
 import dataclasses
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from scaling_laws.describe import describe
+from scaling_laws.interrupts import interruptible
+from scaling_laws.progress import duration
 from scaling_laws.sweep import schedule
 from scaling_laws.sweep.messages import At, Died, Done, Failed, Said, Stopped
 from scaling_laws.sweep.meter import Display, Meter
 from scaling_laws.sweep.planned import PlannedRun, TaskFacts
 from scaling_laws.sweep.pool import Pool, Worker
-from scaling_laws.sweep.show import duration, plural
-from scaling_laws.table import Journal
+from scaling_laws.sweep.show import plural
+from scaling_laws.table import SETTLED, Journal
 
 Row = dict[str, Any]
 Say = Callable[[str], None]
 More = Callable[[list[Row]], Iterable[PlannedRun]]
-SETTLED = ("finished", "diverged")  # statuses that a further start leaves alone
 ATTEMPTS = 2  # of a run whose worker dies under it
 
 
@@ -83,11 +82,11 @@ def execute(
     second raises KeyboardInterrupt. Raises SweepError when no worker can be kept alive.
     """
     sweep = _Execution(facts, pool, journal, say, more)
-    with _interrupts() as interrupts:
+    with interruptible() as asked_to_stop:
         sweep.add(runs)
         sweep.ask_for_more()
         while sweep.active:
-            if interrupts.count and not sweep.stopping:
+            if asked_to_stop() and not sweep.stopping:
                 sweep.stop()
             sweep.advance()
     sweep.display.clear()
@@ -228,28 +227,3 @@ def describe_row(row: Mapping[str, Any], index: int, total: int) -> str:
     if row["status"] != "finished":
         return f"{head}: {row['status']}: {row['reason']}"
     return f"{head}: loss {row['loss']:.4f}, {row['bits_per_byte']:.3f} bits/byte, {row['wall_seconds']:.0f} s"
-
-
-class _Interrupts:
-    count = 0
-
-
-@contextlib.contextmanager
-def _interrupts() -> Iterator[_Interrupts]:
-    """Count Ctrl-C and SIGTERM instead of ending at the first one."""
-    found = _Interrupts()
-
-    def heard(number: int, frame: object) -> None:
-        found.count += 1
-        if found.count > 1:
-            raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may listen
-        yield found
-        return
-    before = {number: signal.signal(number, heard) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield found
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -13,12 +13,13 @@ def heldout_budget(grid: Plan) -> float:
     return grid.config.sweep.forecast_factor * max(grid.config.sweep.budgets)
 
 
-def forecast_runs(grid: Plan, n_opt: float) -> tuple[PlannedRun, ...]:
-    """The runs of the held-out budget, one a seed of `sweep.forecast_seeds`, at the shape nearest to `n_opt`.
+def heldout_plan(grid: Plan) -> Plan:
+    """Every shape of `sweep.widths` and `sweep.depths` at the held-out budget, the learning rate by the sweep's rule.
 
-    Shapes are those of `sweep.widths` and `sweep.depths`, nearest in ln N; the learning rate is the sweep's rule.
-    Raises ConfigError where no shape can run there, naming the first refusal.
+    Raises ConfigError where no shape can run there, naming the first refusal, or no seed is asked for.
     """
+    if not grid.config.sweep.forecast_seeds:
+        raise ConfigError("sweep.forecast_seeds: empty; allowed: at least one seed, or sweep.forecast_factor=0")
     sweep = dataclasses.replace(
         grid.config.sweep,
         budgets=(heldout_budget(grid),),
@@ -33,5 +34,17 @@ def forecast_runs(grid: Plan, n_opt: float) -> tuple[PlannedRun, ...]:
         raise ConfigError(
             f"sweep.forecast_factor: no shape can run at {heldout_budget(grid):.3g} FLOPs: {first.reason}"
         )
+    return wider
+
+
+def forecast_runs(grid: Plan, n_opt: float) -> tuple[PlannedRun, ...]:
+    """The runs of the held-out budget, one a seed of `sweep.forecast_seeds`, at the shape nearest to `n_opt` in ln N.
+
+    Raises ConfigError as `heldout_plan`, and where `n_opt` is no size: a law of too few runs may have no optimum.
+    """
+    if not 0 < n_opt < math.inf:
+        budget = heldout_budget(grid)
+        raise ConfigError(f"sweep.budgets: the law fitted to them puts the best N at {budget:.3g} FLOPs at {n_opt:g}")
+    wider = heldout_plan(grid)
     nearest = min(wider.runs, key=lambda each: abs(math.log(each.counts.n_params / n_opt)))
     return tuple(dataclasses.replace(each, purpose="forecast") for each in wider.runs if each.shape == nearest.shape)

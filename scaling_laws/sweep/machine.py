@@ -63,6 +63,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "scaling_laws"
 
 
+def task_cache_folder() -> Path:
+    """Folder of prepared tasks: tokens and the vocabularies behind them."""
+    return cache_folder() / "tasks"
+
+
 def compile_cache_folder() -> Path:
     """Folder of compiled programs, apart by kind of processor: a home may be shared by unlike machines."""
     return cache_folder() / "programs" / f"{platform.machine()}-{_processor()}"

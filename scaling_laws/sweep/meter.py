@@ -68,7 +68,7 @@ class Display(Progress):
         self.update(self.meter.share, note)
 
     def line(self) -> str:
-        """The state as plain text: `12% of 3.2e+12 FLOP  ETA 2:05  2 running, 7 waiting`."""
+        """The state as plain text: `12% of 3.2e+12 FLOP  ETA 2 min 05 s  2 running, 7 waiting`."""
         left = self.meter.seconds_left()
         eta = f"ETA {duration(left)}" if left is not None else "ETA ?"
         return f"{self.meter.share:.0%} of {self.meter.total:.3g} FLOP  {eta}  {self._note}"

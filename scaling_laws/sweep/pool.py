@@ -84,7 +84,7 @@ class Pool:
             core=each.core,
             task=self.task,
             workdir=str(self.workdir),
-            cache=str(machine.cache_folder() / "tasks"),
+            cache=str(machine.task_cache_folder()),
             programs=str(machine.compile_cache_folder()),
         )
         process = spawn.Process(target=worker.main, args=(theirs, setup), daemon=True, name=each.name)

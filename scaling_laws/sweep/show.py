@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from scaling_laws.progress import duration
 from scaling_laws.sweep.plan import Plan
 from scaling_laws.sweep.planned import PlannedRun
 
@@ -66,13 +67,3 @@ def _refusals(plan: Plan) -> list[str]:
 def plural(count: int, noun: str) -> str:
     """`1 run`, `2 runs`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: `45 s`, `3 min 20 s`, `2 h 05 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -7,7 +7,7 @@ from pathlib import Path
 from scaling_laws import table
 from scaling_laws.config import ConfigError, ExperimentConfig
 from scaling_laws.sweep import machine, rates, show
-from scaling_laws.sweep.execute import SETTLED, Row, Summary, execute
+from scaling_laws.sweep.execute import Row, Summary, execute
 from scaling_laws.sweep.pace import measured_pace
 from scaling_laws.sweep.plan import Plan, plan
 from scaling_laws.sweep.planned import PlannedRun, TaskFacts
@@ -15,6 +15,11 @@ from scaling_laws.sweep.pool import Pool
 from scaling_laws.tasks import catalog
 
 Say = Callable[[str], None]
+
+
+def say_now(line: str) -> None:
+    """A line on standard output at once, into a file too."""
+    print(line, flush=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,45 +31,52 @@ class Study:
     rates: tuple[rates.RateReport, ...]
 
 
-def facts_of(config: ExperimentConfig) -> TaskFacts:
-    """The facts that a plan needs, from the task itself."""
-    task = catalog.load(config.task, machine.cache_folder() / "tasks")
+def facts_of(config: ExperimentConfig, say: Say = say_now) -> TaskFacts:
+    """The facts that a plan needs, from the task itself, whose notes are said."""
+    task = catalog.load(config.task, machine.task_cache_folder())
+    for note in task.notes:
+        say(f"task: {note}")
     return TaskFacts(unique_tokens=task.unique_tokens, corpus_hash=task.content_hash, vocab_size=task.vocab_size)
 
 
-def plan_sweep(config: ExperimentConfig, workdir: Path | None = None) -> Plan:
+def plan_sweep(config: ExperimentConfig, workdir: Path | None = None, say: Say = say_now) -> Plan:
     """The plan of a sweep, its expected times by what was measured in `workdir` when there are rows."""
     rows = []
     if workdir is not None and (workdir / "journal.jsonl").exists():
         rows = table.read_runs(workdir).to_pylist()
-    return plan(config, facts_of(config), measured_pace(rows))
+    return plan(config, facts_of(config, say), measured_pace(rows))
 
 
-def run_sweep(config: ExperimentConfig, workdir: Path, say: Say = print) -> Study:
-    """Do what is left of a sweep in `workdir` and compact its tables.
+def run_sweep(config: ExperimentConfig, workdir: Path, say: Say = say_now) -> Study:
+    """Plan a sweep and do what is left of it in `workdir`. Raises as `plan_sweep` and `run_grid`."""
+    return run_grid(plan_sweep(config, workdir, say), workdir, say)
 
-    Raises ConfigError for bad settings or when no run fits, TableError when another process uses the workdir.
+
+def run_grid(grid: Plan, workdir: Path, say: Say = say_now) -> Study:
+    """Do what is left of a plan in `workdir` and compact its tables.
+
+    Raises ConfigError when no run fits, TableError when another process uses the workdir.
     """
-    grid = plan_sweep(config, workdir)
     if not grid.runs:
         raise ConfigError(_nothing(grid))
-    n_workers = machine.worker_count(config.sweep.workers)
+    n_workers = machine.worker_count(grid.config.sweep.workers)
     for line in show.totals(grid, n_workers):
         say(line)
     return run_plan(grid, grid.runs, workdir, n_workers, say)
 
 
-def run_plan(grid: Plan, runs: tuple[PlannedRun, ...], workdir: Path, n_workers: int, say: Say = print) -> Study:
-    """Do `runs` of a plan, and the learning-rate checks that the plan's configuration asks for."""
+def run_plan(grid: Plan, runs: tuple[PlannedRun, ...], workdir: Path, n_workers: int, say: Say = say_now) -> Study:
+    """Do `runs`, and the learning-rate checks that the plan's configuration asks for at their budgets."""
+    budgets = {planned.budget for planned in runs}
     with table.Journal(workdir, say) as journal, Pool(n_workers, grid.config.task, workdir) as pool:
 
         def more(rows: list[Row]) -> list[PlannedRun]:
-            return rates.next_rates(grid, rows)
+            return [planned for planned in rates.next_rates(grid, rows) if planned.budget in budgets]
 
         summary = execute(runs, grid.facts, pool, journal, say=say, more=more)
         table.compact(workdir)
-        rows = [row for row in journal.rows() if row["status"] in (*SETTLED, "failed")]
-    entries = tuple(rates.report(grid, rows))
+        rows = [row for row in journal.rows() if row["status"] in (*table.SETTLED, "failed")]
+    entries = tuple(entry for entry in rates.report(grid, rows) if entry.budget in budgets)
     told = [entry for entry in entries if grid.config.sweep.lr_check or len(entry.rates) > 1]
     for line in [*map(rates.describe, told), summary.line()]:
         say(line)

@@ -17,7 +17,6 @@ from scaling_laws.sweep.messages import At, Done, Failed, Job, Ready, Said, Setu
 
 if TYPE_CHECKING:
     from scaling_laws.tasks.catalog import Task
-    from scaling_laws.train.loop import Watcher
 
 _PR_SET_PDEATHSIG = 1
 
@@ -103,9 +102,9 @@ def _outcome(job: Job, task: "Task", mailbox: Mailbox, setup: Setup) -> Done | F
 
 def _train(job: Job, task: "Task", mailbox: Mailbox, name: str, workdir: Path) -> tuple[dict, list[dict]]:
     from scaling_laws.train import loop
-    from scaling_laws.train.watch import TensorBoard
+    from scaling_laws.train.watch import Watch
 
-    with TensorBoard(workdir / "tensorboard" / job.run_id) as board:
+    with Watch(workdir / "tensorboard" / job.run_id, lambda step: mailbox.send(At(job.run_id, step))) as watch:
         return loop.train(
             job.run,
             task,
@@ -114,7 +113,7 @@ def _train(job: Job, task: "Task", mailbox: Mailbox, name: str, workdir: Path) -
             purpose=job.purpose,
             worker=name,
             say=lambda line: mailbox.send(Said(line)),
-            watch=_Follower(job.run_id, mailbox, board),
+            watch=watch,
             stop=mailbox.stop,
         )
 
@@ -124,17 +123,3 @@ def _log(workdir: Path, run_id: str) -> None:
     folder = workdir / "logs"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{run_id}.log").write_text(traceback.format_exc())
-
-
-class _Follower:
-    """Passes on what a run reports: its step to the parent, everything to a watcher."""
-
-    def __init__(self, run_id: str, mailbox: Mailbox, watcher: "Watcher"):
-        self.run_id, self.mailbox, self.watcher = run_id, mailbox, watcher
-
-    def scalars(self, step: int, values: dict[str, float]) -> None:
-        self.mailbox.send(At(self.run_id, step))
-        self.watcher.scalars(step, values)
-
-    def hparams(self, values: dict[str, Any], final: dict[str, float]) -> None:
-        self.watcher.hparams(values, final)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from scaling_laws.disk import sync_folder
 from scaling_laws.sealed import seal, unseal
 from scaling_laws.table.schema import CURVE_COLUMNS, RUN_COLUMNS, VERSION, TableError, checked
 
@@ -211,12 +212,3 @@ def _set_aside(workdir: Path, tail: bytes) -> Path:
 def _write_all(file: int, data: bytes) -> None:
     while data:
         data = data[os.write(file, data) :]
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename or a new name in `folder` last through a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

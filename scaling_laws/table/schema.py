@@ -46,6 +46,7 @@ def _provenance(name: str, kind: type, unit: str, doc: str, default: Any = None)
 
 
 STATUSES = ("finished", "diverged", "stopped", "failed")
+SETTLED = ("finished", "diverged")  # what a run came to; any other status is tried again
 PURPOSES = ("grid", "extra_seed", "lr_check", "forecast", "single")
 
 RUN_COLUMNS = (
@@ -89,14 +90,15 @@ RUN_COLUMNS = (
     Column("loss", float, "nats/token", "mean loss on the held-out split after training", None),
     Column("loss_se", float, "nats/token", "standard error of loss across windows", None),
     Column("bits_per_byte", float, "bits/byte", "held-out loss a byte of text", None),
-    Column("train_loss", float, "nats/token", "mean training loss since the last point of the curve", None),
     Column("eval_tokens", int, "tokens", "held-out tokens behind loss", None),
     Column("corpus_hash", str, "", "hash of the raw documents"),
     Column("config", str, "", "JSON text of the settings that differ from their defaults"),
+    # not a result: where the curve is read decides what it averages over
+    _provenance("train_loss", float, "nats/token", "mean training loss between the last two points of the curve"),
     _provenance("hardware_flops", float, "FLOP", "flops and what rematerialisation computes again"),
     _provenance("xla_flops", float, "FLOP", "XLA's total: elementwise work too, but a scan over layers counts once"),
     _provenance("wall_seconds", float, "s", "from start to row, compiling and evaluation included"),
-    _provenance("compile_seconds", float, "s", "spent compiling"),
+    _provenance("compile_seconds", float, "s", "before the first step: mostly compiling"),
     _provenance("step_seconds", float, "s", "spent in optimiser steps"),
     _provenance("eval_seconds", float, "s", "spent in evaluation"),
     _provenance("tokens_per_second", float, "tokens/s", "tokens over step_seconds"),

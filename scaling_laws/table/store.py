@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from scaling_laws.disk import sync_folder
 from scaling_laws.sealed import OPENING
 from scaling_laws.table import journal
 from scaling_laws.table.journal import JOURNAL, Say, warn
@@ -166,4 +167,4 @@ def _write_parquet(table: pa.Table, path: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
-    journal.sync_folder(path.parent)
+    sync_folder(path.parent)

@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from scaling_laws.disk import sync_folder
 from scaling_laws.sealed import seal, unseal
 
 MANIFEST = "manifest.json"
@@ -54,11 +55,11 @@ class Checkpoints:
         facts = {"step": step, "tensors": _description(tensors), "files": _sync_and_hash(partial), "extra": extra or {}}
         _write_synced(partial / MANIFEST, seal(facts))
         for path in [partial, *(path for path in partial.rglob("*") if path.is_dir())]:
-            _sync_folder(path)
+            sync_folder(path)
         for stale in (path for path in self._saved() if path.name >= final.name):
             self._remove(stale)
         partial.rename(final)
-        _sync_folder(self.folder)
+        sync_folder(self.folder)
         for old in self._saved()[: -self._keep]:
             self._remove(old)
 
@@ -170,14 +171,6 @@ def _write_synced(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _write_arrays(folder: Path, tensors: dict[str, np.ndarray]) -> None:

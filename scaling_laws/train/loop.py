@@ -29,6 +29,9 @@ Row = dict[str, Any]
 class Watcher(Protocol):
     """What follows a run from outside, such as TensorBoard."""
 
+    def at(self, step: int) -> None:
+        """Hear that the run has reached a step; the first call says where it begins or goes on."""
+
     def scalars(self, step: int, values: dict[str, float]) -> None:
         """Take the values at a step."""
 
@@ -57,6 +60,11 @@ class _Progress:
     step_seconds: float = 0.0
     eval_seconds: float = 0.0
 
+    @property
+    def read(self) -> int:
+        """Steps whose losses have been read; `done` may be a dispatch ahead."""
+        return (self.curve[-1]["step"] if self.curve else 0) + len(self.recent)
+
 
 class _Run:
     def __init__(self, run: RunConfig, task: Task, folder: Path, watch: Watcher | None, say: Callable[[str], None]):
@@ -74,7 +82,7 @@ class _Run:
         self.train_T, self.eval_T = jax.device_put(task.train), jax.device_put(evaluated)
         self.state, self.progress = self._restored() or (self.programs.initial_state(run.train.seed), _Progress())
         self.points = curve_steps(run.train.steps, run.train.curve_points)
-        self.saved_at = time.monotonic()
+        self.saved_at, self.mark = time.monotonic(), time.perf_counter()
 
     def _restored(self) -> tuple[step.State, _Progress] | None:
         if not self.checkpoints.any():
@@ -87,9 +95,9 @@ class _Run:
         return state, _Progress(done=done, **{**extra, "resumed": extra["resumed"] + 1})
 
     def advance_to(self, target: int, stop: Callable[[], bool]) -> bool:
-        """Train to step `target`. False when the run diverged on the way."""
+        """Train to step `target`. False when the run diverged on the way. Raises StopRequested."""
         pending: tuple[int, Any] | None = None
-        began = time.perf_counter()
+        self.mark = time.perf_counter()
         while self.progress.done < target:
             count = min(self.run.train.steps_per_dispatch, target - self.progress.done)
             self.state, losses_K = self.programs.advance(
@@ -99,17 +107,16 @@ class _Run:
             if pending and not self._take(*pending):
                 return False
             pending = (count, losses_K)
-            stopping = stop()
+            stopping = stop() and self.progress.done < self.run.train.steps  # at the end the row is a moment away
             if stopping or self._checkpoint_due():
                 if not self._take(*pending):
                     return False
                 pending = None
                 self._save()
+                self.mark = time.perf_counter()
                 if stopping:
                     raise StopRequested(f"{self.run_id}: stopped at step {self.progress.done}, checkpoint written")
-        fine = pending is None or self._take(*pending)
-        self.progress.step_seconds += time.perf_counter() - began
-        return fine
+        return pending is None or self._take(*pending)
 
     def _starts(self, count: int) -> np.ndarray:
         shape = self.programs.shape
@@ -121,9 +128,14 @@ class _Run:
 
     def _take(self, count: int, losses_K: Any) -> bool:
         losses = np.asarray(losses_K)[:count].astype(float)
+        now = time.perf_counter()
+        self.progress.step_seconds += now - self.mark
+        self.mark = now
         bad = ~np.isfinite(losses) | (losses > self.run.train.stop_loss)
         fine = count if not bad.any() else int(np.argmax(bad))
         self.progress.recent.extend(losses[:fine].tolist())
+        if self.watch:
+            self.watch.at(self.progress.read)
         return fine == count
 
     def _checkpoint_due(self) -> bool:
@@ -184,6 +196,8 @@ def train(
     began, started_at = time.perf_counter(), provenance.now()
     this = _Run(run, task, workdir, watch, say)
     prepared, reason = time.perf_counter() - began, ""
+    if watch:
+        watch.at(this.progress.done)
     for target in this.points:
         if target <= this.progress.done and this.progress.curve and this.progress.curve[-1]["step"] >= target:
             continue
@@ -217,7 +231,7 @@ def _row(this: _Run, budget: float | None, purpose: str, reason: str) -> Row:
         "reason": reason,
         "purpose": purpose,
         "budget": budget,
-        "steps_done": progress.done if not reason else (last["step"] if last else 0) + len(progress.recent),
+        "steps_done": progress.read,
         "train_loss": last["train_loss"] if last else None,
         "loss": None,
         "loss_se": None,

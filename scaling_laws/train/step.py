@@ -6,7 +6,6 @@ is an argument. Dimension letters: B batch, L context, V vocabulary, K steps a d
 
 import dataclasses
 import functools
-import time
 from typing import Any
 
 import jax
@@ -71,11 +70,10 @@ def draw(shapes: Any, rules: parametrization.Rules, seed: int) -> Any:
 
 
 class Programs:
-    """The compiled programs of one shape, built once a process; `compile_seconds` says what that cost."""
+    """The compiled programs of one shape."""
 
     def __init__(self, shape: Shape, train_tokens: int, eval_tokens: int, dtype: str):
         """Compile for a train split and an evaluation text of so many tokens, of NumPy type `dtype`."""
-        began = time.perf_counter()
         self.shape = shape
         self.rules = parametrization.rules(shape.parametrization, shape.model)
         self.module = families.build(shape.model, shape.vocab_size, shape.context, self.rules)
@@ -89,7 +87,6 @@ class Programs:
         self.advance = advance.lower(state, hyper, train_T, starts_KxB, count).compile()
         self.losses_B = losses.lower(state["params"], eval_T, starts_B).compile()
         self.xla_flops_per_step = traced.xla_flops(self.advance)  # the loop's body, hence one step, counts once
-        self.compile_seconds = time.perf_counter() - began
 
     def initial_state(self, seed: int) -> State:
         """Fresh parameters and optimiser state. Drawn on the host from `seed` and each tensor's name, so that

@@ -1,17 +1,21 @@
-"""TensorBoard's files without TensorFlow: scalars along a run, and its settings with the final loss as their metric.
+"""What follows a run from outside: its TensorBoard file, made without TensorFlow, and whoever counts its steps.
+
+The file holds scalars along the run, and its settings with the final loss as their metric.
 
 Read them with `tensorboard --logdir FOLDER`; every run has a folder of its own below that one.
 """
 # pyright: reportAttributeAccessIssue=false
 # (modules generated from protos declare nothing that a type checker sees)
 
+import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 FINAL = "final/"  # what a run ended at, apart from the curve of the same quantity
+TELL_EVERY = 0.5  # seconds between two steps that are told
 
 
 class TensorBoard:
@@ -20,7 +24,7 @@ class TensorBoard:
     def __init__(self, folder: str | os.PathLike):
         self._folder, self._writer, self._step = Path(folder), None, 0
 
-    def __enter__(self) -> "TensorBoard":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -66,6 +70,26 @@ class TensorBoard:
             self._writer = EventFileWriter(str(self._folder), flush_secs=10)
         event.wall_time = time.time()
         self._writer.add_event(event)
+
+
+class Watch(TensorBoard):
+    """The watcher of a run in training: TensorBoard, and `tell(step)` as it goes on."""
+
+    def __init__(self, folder: str | os.PathLike, tell: Callable[[int], None]):
+        super().__init__(folder)
+        self._tell, self._told_at = tell, -math.inf
+
+    def at(self, step: int) -> None:
+        """The run has reached a step; told when the last one is old enough."""
+        self._step = step  # a run that ends before its next point must not hide the points before
+        if time.monotonic() - self._told_at >= TELL_EVERY:
+            self._tell(step)
+            self._told_at = time.monotonic()
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Add the values at a step, and tell it."""
+        super().scalars(step, values)
+        self._tell(step)
 
 
 def _session_end(finished: bool) -> Any:

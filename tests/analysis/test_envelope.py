@@ -61,6 +61,27 @@ def test_decaying_schedules_are_warned_about():
     assert not any("before their end" in note for note in envelope.envelope(*curves_and_runs()).notes)
 
 
+def test_its_slope_is_named_by_where_the_runs_end_not_by_where_curves_begin():
+    curves, runs = curves_and_runs(sizes=(1e7, 3e7, 8e7))
+    assert curves["flops"].max() / curves["flops"].min() > 1e4
+    assert runs["flops"].max() / runs["flops"].min() < 100
+    assert envelope.envelope(curves, runs).name == "local slope"
+    curves, runs = curves_and_runs(sizes=(1e7, 3e7, 1.1e8))
+    assert envelope.envelope(curves, runs).name == "exponent"
+    alone = runs.select(runs["n_params"] > 2e7, "not in this fit")
+    assert envelope.envelope(curves, alone).name == "local slope"
+
+
+def test_curves_without_an_evaluation_fall_back_to_the_training_loss():
+    points = {"run_id": np.array(["a", "a"]), "flops": np.array([1.0, 2.0]), "train_loss": np.array([3.0, 2.0])}
+    unseen, once = np.array([np.nan, np.nan]), np.array([np.nan, 2.5])
+    kind, loss = envelope.curve_loss(load.Runs({**points, "loss": unseen}))
+    assert (kind, loss.tolist()) == ("training loss", [3.0, 2.0])
+    kind, loss = envelope.curve_loss(load.Runs({**points, "loss": once}))
+    assert (kind, loss[1]) == ("validation loss", 2.5)
+    assert np.isnan(loss[0])
+
+
 def test_the_interval_resamples_whole_runs():
     curves, runs = curves_and_runs()
     found = envelope.envelope(curves, runs, points=300, bootstrap=50)

@@ -11,24 +11,26 @@ import synthetic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis import load, report, summary
-from analysis.figures import FIGURES, NothingToDraw, Study, build_all, draw, draw_all, ticks
+from analysis import load
+from analysis.budgets import along_budget, shared_budgets
+from analysis.figures import FIGURES, NothingToDraw, build_all, draw, draw_all, ticks
 from analysis.figures.chart import CSV_COLUMNS, ColourScale
-from analysis.figures.study import along_budget, band, budget_groups
 from analysis.figures.style import DARK_STOPS, LIGHT_STOPS, mix, write_atomically
+from analysis.options import Options
+from analysis.study import Study, make_study, study_of
+from analysis.uncertainty import band
 
-OPTIONS = summary.Options(bootstrap=20)
+OPTIONS = Options(bootstrap=20)
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    folder = synthetic.workdir(tmp_path_factory.mktemp("sweep"))
-    return report.make_study(load.load(folder), report.read_curves(folder), OPTIONS)
+    return study_of(synthetic.workdir(tmp_path_factory.mktemp("sweep")), OPTIONS)
 
 
-def study_of(rows, folder):
+def without_curves(rows, folder):
     """A study of made-up rows without curves."""
-    return report.make_study(load.load(synthetic.workdir(folder, rows, curves=False)), None, OPTIONS)
+    return study_of(synthetic.workdir(folder, rows, curves=False), OPTIONS)
 
 
 def layers(drawing, name):
@@ -59,7 +61,7 @@ def test_csv_holds_the_numbers_drawn(study, tmp_path):
     with path.open(newline="") as file:
         reader = csv.DictReader(file)
         assert tuple(reader.fieldnames) == CSV_COLUMNS
-        ends = [row for row in reader if row["layer"] == "end of a run"]
+        ends = [row for row in reader if row["layer"] == "end of a run (held-out loss)"]
     assert [row["run_id"] for row in ends] == study.runs["run_id"].tolist()
     assert [float(row["x"]) for row in ends] == study.runs["flops"].tolist()
     assert [float(row["y"]) for row in ends] == study.runs["loss"].tolist()
@@ -84,7 +86,7 @@ def test_forecast_is_the_law_at_the_held_out_run(study):
 
 
 def test_curves_are_those_of_the_table(study):
-    drawn = layers(FIGURES["loss_over_flops"](study), "training curves")
+    drawn = layers(FIGURES["loss_over_flops"](study), "training curves (validation loss)")
     owners = {layer.run_ids[0] for layer in drawn}
     assert owners == set(study.runs["run_id"]) | set(study.heldout["run_id"])
     for layer in drawn[:5]:
@@ -105,7 +107,7 @@ def test_minima_are_marked_where_the_parabola_is_lowest(study):
 def test_edge_minimum_is_dropped_by_name(tmp_path):
     plan = synthetic.Plan(forecast=0, diverged=0, noise=0.0)
     rows = [row for row in synthetic.rows(plan) if row["budget"] > 2e11 or row["n_params"] > 3e4]
-    drawing = FIGURES["isoflop_curves"](study_of(rows, tmp_path))
+    drawing = FIGURES["isoflop_curves"](without_curves(rows, tmp_path))
     (edge,), (stars,) = layers(drawing, "edge minimum, dropped"), layers(drawing, "minimum")
     smallest = min((row for row in rows if row["budget"] == 2e11), key=lambda row: row["n_params"])
     assert (edge.x.tolist(), edge.y.tolist()) == ([smallest["n_params"]], [smallest["loss"]])
@@ -132,7 +134,7 @@ def test_contours_lie_on_the_law(study):
 
 
 def test_isoflop_line_spends_the_budget(study):
-    for budget, rows in budget_groups(study.runs):
+    for budget, rows in shared_budgets(study.runs):
         n, d = along_budget(study.runs, rows, 7)
         np.testing.assert_allclose(6 * n * d, budget, rtol=1e-4)
 
@@ -173,7 +175,7 @@ def test_shape_maps_show_means_over_seeds(study):
 
 def test_one_depth_gives_one_row_of_cells(tmp_path):
     rows = [row for row in synthetic.rows(synthetic.Plan(forecast=0)) if row["depth"] == 2]
-    made = study_of(rows, tmp_path / "in")
+    made = without_curves(rows, tmp_path / "in")
     drawing = FIGURES["shape_maps"](made)
     assert {panel.y.categories for panel in drawing.panels} == {("2",)}
     assert len(draw("shape_maps", made, tmp_path / "out")) == 3
@@ -182,7 +184,7 @@ def test_one_depth_gives_one_row_of_cells(tmp_path):
 def test_a_table_of_strangers_draws_what_it_can():
     rows = synthetic.rows(synthetic.Plan(forecast=0, diverged=0))
     columns = {name: np.array([row[name] for row in rows], float) for name in ("n_params", "tokens", "loss")}
-    made = report.make_study(load.runs_from(columns), None, OPTIONS)
+    made = make_study(load.runs_from(columns), None, OPTIONS)
     built = build_all(made)
     assert list(built.skipped) == ["shape_maps"]
     assert "width" in built.skipped["shape_maps"]
@@ -190,7 +192,7 @@ def test_a_table_of_strangers_draws_what_it_can():
 
 
 def test_few_runs_are_said_to_be_few(tmp_path):
-    made = study_of(synthetic.rows(synthetic.Plan(forecast=0, diverged=0))[:3], tmp_path / "in")
+    made = without_curves(synthetic.rows(synthetic.Plan(forecast=0, diverged=0))[:3], tmp_path / "in")
     assert made.fit is None
     built = build_all(made)
     assert "3 runs" in built.skipped["surface"]
@@ -200,7 +202,7 @@ def test_few_runs_are_said_to_be_few(tmp_path):
 
 
 def test_a_law_of_compute_alone_has_no_surface(study, tmp_path):
-    fitted = report.make_study(study.runs, None, dataclasses.replace(OPTIONS, law="power"))
+    fitted = make_study(study.runs, None, dataclasses.replace(OPTIONS, law="power"))
     built = build_all(fitted)
     assert "power" in built.skipped["surface"]
     (line,) = layers(built.drawings[0], "fitted frontier")
@@ -208,7 +210,7 @@ def test_a_law_of_compute_alone_has_no_surface(study, tmp_path):
 
 
 def test_one_run_alone_is_drawn(tmp_path):
-    made = study_of(synthetic.rows(synthetic.Plan(forecast=0, diverged=0))[:1], tmp_path / "in")
+    made = without_curves(synthetic.rows(synthetic.Plan(forecast=0, diverged=0))[:1], tmp_path / "in")
     paths, skipped = draw_all(made, tmp_path / "out")
     assert [path.stem for path in paths] == ["loss_over_flops"] * 3
     assert set(skipped) == set(FIGURES) - {"loss_over_flops"}

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from known import CHINCHILLA_COLUMNS, HOFFMANN, chinchilla_points, isoflop_runs, published, surface
 
-from analysis import laws, select, summary
-from analysis.fit import Fit, fit, holdout_score
+from analysis import laws, summary
+from analysis.fit import Fit, fit
 from analysis.load import DataError, runs_from
+from analysis.options import Options
+from analysis.study import study_of
 from scaling_laws.config import ConfigError
 
 BUDGETS = (1e18, 1e19, 1e20, 1e21, 1e22)
@@ -79,14 +81,6 @@ def test_a_floor_that_the_runs_do_not_show_is_said_to_be_unidentified():
     assert any("E is not identified" in note for note in result.notes)
 
 
-def test_held_out_budgets_are_predicted():
-    fitted, held = select.split_holdout(isoflop_runs(BUDGETS, 6, noise=0.003), "budgets=1")
-    score = holdout_score(fit(fitted, bootstrap=100), held)
-    assert score["runs"] == 15
-    assert score["rms_log_error"] < 0.02
-    assert score["coverage"] > 0.6
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -111,12 +105,12 @@ def test_too_few_runs_are_refused():
 
 def test_the_summary_shows_three_approaches_and_what_was_left_out(tmp_path):
     path = published("epoch_chinchilla/svg_extracted_data.csv")
-    made = summary.summarise(path, summary.Options(columns=CHINCHILLA_COLUMNS, where="loss < 3.44", bootstrap=20))
-    text = "\n".join(made.lines())
+    made = study_of(path, Options(columns=CHINCHILLA_COLUMNS, where="loss < 3.44", bootstrap=20))
+    text = "\n".join(summary.lines(made))
     assert "0.5139" in text
     assert "left out: 5 x not loss < 3.44" in text
     assert "no training curves" in text
-    summary.write_json(tmp_path / "fit.json", made.to_json())
+    summary.write_json(tmp_path / "fit.json", summary.to_json(made))
     data = json.loads((tmp_path / "fit.json").read_text())
     for key in ("law", "n_points", "objective", "coefficients", "intervals", "certificate", "frontier", "isoflop"):
         assert key in data

@@ -61,9 +61,3 @@ def test_samples_are_the_same_closed_form_for_each_resample():
         (front.loss_samples(c), front.loss(c), second.loss(c)),
     ):
         np.testing.assert_allclose(ours, [one, other], rtol=1e-12)
-
-
-def test_two_decades_and_five_budgets_make_an_exponent():
-    assert frontier.slope_name(np.array([1e10, 1e12])) == "exponent"
-    assert frontier.slope_name(np.array([1e10, 9e11])) == "local slope"
-    assert frontier.slope_name(np.array([1e10, 1e12]), budgets=4) == "local slope"

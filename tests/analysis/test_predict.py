@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from known import isoflop_runs, surface
 
-from analysis import predict
+from analysis import predict, select
 from analysis.fit import fit
 from analysis.load import runs_from
 from scaling_laws.config import ConfigError
@@ -86,3 +86,25 @@ def test_at_is_parsed_and_refused():
 
 def test_a_forecast_is_plain_json(exact):
     assert json.loads(json.dumps(predict.predict(exact, flops=1e23).to_json()))["level"] == 0.9
+
+
+def test_held_out_budgets_are_scored():
+    fitted, held = select.split_holdout(isoflop_runs(BUDGETS, 6, noise=0.003), "budgets=1")
+    result = fit(fitted, bootstrap=100)
+    score = predict.score(result, held)
+    assert score["runs"] == 15
+    assert score["rms_log_error"] < 0.02
+    assert score["coverage"] > 0.6
+    error = np.log(surface(held["n_params"], held["tokens"], result.coefficients) / held["loss"])
+    assert score["mean_log_error"] == pytest.approx(error.mean())
+
+
+def test_limits_for_a_new_run_need_resamples(exact):
+    runs = isoflop_runs(BUDGETS, 3)
+    value, low, high = predict.predicted(exact, runs)
+    assert value == pytest.approx(runs["loss"], rel=1e-6)
+    assert (low, high) == (None, None)
+    assert "coverage" not in predict.score(exact, runs)
+    sampled = fit(isoflop_runs(BUDGETS, 6, noise=0.003), bootstrap=20)
+    value, low, high = predict.predicted(sampled, runs)
+    assert np.all((low < value) & (value < high))

@@ -13,14 +13,17 @@ import synthetic
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis import load, report, summary
+from analysis import load, report
 from analysis.figures import build_all
+from analysis.options import Options
 from analysis.page import page
 from analysis.page.markup import Markup, json_text, raw_element, tag
 from analysis.page.payload import number, payload
+from analysis.study import make_study, study_of
 from scaling_laws.config import ConfigError
 
-OPTIONS = summary.Options(bootstrap=20)
+OPTIONS = Options(bootstrap=20)
+ENDS = ("run", "end of a run (held-out loss)")
 HOSTILE = (
     "</script><script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
@@ -56,8 +59,7 @@ class Reader(html.parser.HTMLParser):
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    folder = synthetic.workdir(tmp_path_factory.mktemp("sweep"))
-    return report.make_study(load.load(folder), report.read_curves(folder), OPTIONS)
+    return study_of(synthetic.workdir(tmp_path_factory.mktemp("sweep")), OPTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +73,7 @@ def data_of(text):
 
 
 def page_of(rows, folder, curves=False, options=OPTIONS):
-    folder = synthetic.workdir(folder, rows, curves)
-    made = report.make_study(load.load(folder), report.read_curves(folder), options)
+    made = study_of(synthetic.workdir(folder, rows, curves), options)
     built = build_all(made)
     return page(made, built.drawings, built.skipped)
 
@@ -129,6 +130,23 @@ def test_provenance_is_named(text):
         assert f"<dd>{fact}</dd>" in text or f"<dt>{fact}</dt>" in text
 
 
+def test_xla_flops_stand_beside_the_counted_ones(tmp_path):
+    rows = [row for row in synthetic.rows(synthetic.Plan(depths=(2,))) if row["status"] == "finished"]
+    assert "XLA" not in page_of(rows, tmp_path / "absent").split("<script")[0]  # a neutral 0 tells nothing
+    for row, ratio in zip(rows, (2.0, 1.25, 0.5), strict=False):
+        row["xla_flops"] = ratio * row["flops"]
+    rows[3]["xla_flops"] = None
+    written = page_of(rows, tmp_path / "present")
+    assert "median 1.250, 0.500 to 2.000 over 3 runs" in written
+    assert "layers that run under a scan once" in written
+
+
+def test_curves_and_ends_name_their_loss(text):
+    assert "show the validation loss on the way, points and the law the held-out loss" in text
+    names = [layer["name"] for layer in data_of(text)["drawings"][0]["panels"][0]["layers"]]
+    assert {"training curves (validation loss)", "end of a run (held-out loss)"} <= set(names)
+
+
 def test_every_run_is_in_the_table(study, text):
     rows = re.findall(r'<tr data-run="(\d+)"', text)
     assert rows == [str(i) for i in range(len(study.runs) + len(study.heldout))]
@@ -139,7 +157,7 @@ def test_every_drawn_run_leads_to_its_facts(study, text):
     assert [item["name"] for item in data["drawings"]][:2] == ["loss_over_flops", "isoflop_curves"]
     for name in ("loss_over_flops", "isoflop_curves", "surface"):
         drawing = next(item for item in data["drawings"] if item["name"] == name)
-        ends = [x for p in drawing["panels"] for x in p["layers"] if x["name"] in ("run", "end of a run")]
+        ends = [x for p in drawing["panels"] for x in p["layers"] if x["name"] in ENDS]
         drawn = {member[0]: y for layer in ends for member, y in zip(layer["runs"], layer["y"], strict=True)}
         assert len(drawn) == len(study.runs)
         for place in drawn:
@@ -192,7 +210,7 @@ def test_markup_is_not_escaped_twice_and_scripts_cannot_end_early():
 def test_few_runs_give_a_page_that_says_so(tmp_path):
     written = page_of(synthetic.rows(synthetic.Plan(forecast=0, diverged=0))[:3], tmp_path)
     assert "No law was fitted" in written
-    assert "the table has no training curves" in written
+    assert "Training curves are not drawn: the table has no training curves" in written
     assert "Not drawn: surface" in written
     assert written.count('<tr data-run="') == 3
 
@@ -201,7 +219,7 @@ def test_no_budgets_give_a_page_that_says_so():
     noise = np.random.default_rng(0)
     n, d = np.exp(noise.uniform(10, 16, 40)), np.exp(noise.uniform(15, 22, 40))
     runs = load.runs_from({"n_params": n, "tokens": d, "loss": synthetic.law_loss(n, d)})
-    made = report.make_study(runs, None, OPTIONS)
+    made = make_study(runs, None, OPTIONS)
     built = build_all(made)
     written = page(made, built.drawings, built.skipped)
     assert "Not drawn: shape maps" in written
@@ -210,28 +228,28 @@ def test_no_budgets_give_a_page_that_says_so():
 
 def test_holdout_and_forecasts_are_both_kept_out(tmp_path):
     runs = load.load(synthetic.workdir(tmp_path))
-    made = report.make_study(runs, None, summary.Options(holdout="budgets=1"))
+    made = make_study(runs, None, Options(holdout="budgets=1"))
     assert set(made.heldout["budget"]) == {1.28e13, 3.2e12}
     assert made.runs["budget"].max() == 1.6e12
-    whole = report.make_study(runs, None, summary.Options(include_forecasts=True))
+    whole = make_study(runs, None, Options(include_forecasts=True))
     assert whole.heldout is None
     assert whole.runs["budget"].max() == 1.28e13
 
 
 def test_without_resamples_it_asks_for_them(tmp_path):
     rows = synthetic.rows(synthetic.Plan(depths=(2,)))
-    written = page_of(rows, tmp_path, options=summary.Options())
+    written = page_of(rows, tmp_path, options=Options())
     assert "No intervals were computed" in written
 
 
 def test_unknown_law_is_the_users_error(study):
     with pytest.raises(ConfigError, match="did you mean chinchilla"):
-        report.make_study(study.runs, None, summary.Options(law="chinchila"))
+        make_study(study.runs, None, Options(law="chinchila"))
 
 
 def test_page_and_figures_are_written_and_repeatable(tmp_path):
     folder = synthetic.workdir(tmp_path / "sweep", synthetic.rows(synthetic.Plan(depths=(2,), widths=(16, 32, 48, 64))))
-    made = report.make_study(load.load(folder), None, summary.Options())
+    made = make_study(load.load(folder), None, Options())
     first = report.write_report(made, tmp_path / "a" / "page.html")
     assert first[0].name == "page.html"
     assert {path.parent for path in first[1:]} == {tmp_path / "a" / "page_figures"}

@@ -3,9 +3,9 @@
 import contextlib
 import os
 import random
-import signal
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from experiments import cli, train
 from scaling_laws.table import Journal, read_curves, read_runs, result_hash
@@ -44,6 +44,13 @@ def call(corpus):
     return call
 
 
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="module")
 def undisturbed(call, tmp_path_factory):
     workdir = tmp_path_factory.mktemp("undisturbed")
@@ -59,6 +66,17 @@ def test_a_run_becomes_a_row_and_a_curve(undisturbed):
     assert 0 < row["loss_se"] < row["loss"] < 5.6  # ln 256 = 5.55
     assert row["bits_per_byte"] == pytest.approx(row["loss"] / 0.6931472, rel=0.02)  # bytes; the separator weighs 0
     assert read_curves(undisturbed)["step"].to_pylist()[-1] == 24
+
+
+def test_a_run_is_watched_and_its_progress_shown(call, tmp_path, capsys):
+    assert call(tmp_path, train__seed=1) == 0
+    assert capsys.readouterr().err.splitlines()[-1].startswith("24/24 steps  100%")
+    (row,) = read_runs(tmp_path).to_pylist()
+    curve = read_curves(tmp_path).to_pylist()
+    events = EventAccumulator(str(tmp_path / "tensorboard" / row["run_id"]))
+    events.Reload()
+    assert [event.step for event in events.Scalars("loss")] == [point["step"] for point in curve]
+    assert [event.value for event in events.Scalars("final/loss")] == pytest.approx([row["loss"]])
 
 
 def test_a_finished_run_is_shown_not_repeated(undisturbed, call, capsys):
@@ -90,6 +108,9 @@ def test_a_diverged_run_keeps_its_row_and_says_so(call, tmp_path, capsys):
     assert (row["status"], row["loss"]) == ("diverged", None)
     line = capsys.readouterr().out.splitlines()[-1]
     assert f"{row['run_id']}: diverged at step {row['steps_done']}: training loss" in line
+    before = (tmp_path / "journal.jsonl").read_bytes()
+    assert call(tmp_path, train__stop_loss=2) == train.DIVERGED
+    assert (tmp_path / "journal.jsonl").read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -113,14 +134,3 @@ def test_a_workdir_in_use_is_refused(call, undisturbed, capsys):
     with Journal(undisturbed):
         assert call(undisturbed) == 2
     assert f"in use by process {os.getpid()}" in capsys.readouterr().err
-
-
-def test_the_first_ctrl_c_asks_and_the_second_one_interrupts():
-    before = signal.getsignal(signal.SIGINT)
-    with train.interruptible() as asked:
-        assert not asked()
-        os.kill(os.getpid(), signal.SIGINT)
-        assert asked()
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is before

@@ -21,10 +21,3 @@ def test_a_line_a_shape_budget_and_rate_then_totals_and_refusals(experiment, fac
     assert not blank
     assert refused.startswith("refused: every budget, width 20 depth 1: model.width: 20;")
     assert len(first) == len(second) == len(header)
-
-
-@pytest.mark.parametrize(
-    "seconds, text", [(0.4, "0 s"), (59.4, "59 s"), (200, "3 min 20 s"), (3599.6, "1 h 00 min"), (7500, "2 h 05 min")]
-)
-def test_durations(seconds, text):
-    assert show.duration(seconds) == text

@@ -1,6 +1,8 @@
 """The loop against an undisturbed run, a hand-written evaluation and what its rows claim."""
 
 import itertools
+import time
+import types
 
 import jax
 import numpy as np
@@ -87,6 +89,66 @@ def test_stopped_and_resumed_is_bit_for_bit_undisturbed(undisturbed, task, tmp_p
     assert row["resumed"] == 2
     assert results(row) == results(undisturbed[0])
     assert curve == undisturbed[1]
+
+
+def test_asked_to_stop_at_the_last_step_it_finishes(undisturbed, task, tmp_path):
+    row, _ = train(task, tmp_path, {"train.steps_per_dispatch": 40, "train.curve_points": 2}, stop=After(1).asked)
+    assert row["status"] == "finished"
+    assert row["loss"] == pytest.approx(undisturbed[0]["loss"], rel=1e-5)
+
+
+class After:
+    """Asks for a stop once so many dispatches have been queued."""
+
+    def __init__(self, dispatches):
+        self.left = dispatches
+
+    def asked(self):
+        self.left -= 1
+        return self.left < 0
+
+
+class Recorder:
+    """A watcher that keeps what it hears."""
+
+    def __init__(self):
+        self.steps, self.points, self.settings, self.final = [], {}, {}, {}
+
+    def at(self, step):
+        self.steps.append(step)
+
+    def scalars(self, step, values):
+        self.points[step] = values
+
+    def hparams(self, values, final):
+        self.settings, self.final = values, final
+
+
+def test_a_watcher_hears_of_every_dispatch_every_point_and_the_end(task, tmp_path):
+    first, second = Recorder(), Recorder()
+    with pytest.raises(loop.StopRequested):
+        train(task, tmp_path, stop=After(3).asked, watch=first)
+    row, curve = train(task, tmp_path, watch=second)
+    assert first.steps[0] == 0
+    assert first.steps[-1] == second.steps[0] < 40  # it goes on where the checkpoint stands
+    assert second.steps == sorted(second.steps)
+    assert second.steps[-1] == 40
+    heard = first.points | second.points
+    assert [(step, values["loss"]) for step, values in heard.items()] == [(p["step"], p["loss"]) for p in curve]
+    assert second.final == {"loss": row["loss"], "bits_per_byte": row["bits_per_byte"]}
+    assert second.settings["optimizer.learning_rate"] == 1e-2
+
+
+def test_a_resumed_run_counts_the_time_of_all_its_steps(task, tmp_path, monkeypatch):
+    """With a clock that ticks when it is looked at, each of the 8 dispatches takes a second."""
+    ticks = itertools.count()
+    clock = types.SimpleNamespace(perf_counter=lambda: float(next(ticks)), monotonic=time.monotonic)
+    monkeypatch.setattr(loop, "time", clock)
+    with pytest.raises(loop.StopRequested):
+        train(task, tmp_path, stop=After(3).asked)
+    row, _ = train(task, tmp_path)
+    assert (row["resumed"], row["step_seconds"]) == (1, 8.0)
+    assert row["tokens_per_second"] == row["tokens"] / 8
 
 
 def test_steps_per_dispatch_changes_nothing(undisturbed, task, tmp_path):

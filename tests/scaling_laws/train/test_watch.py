@@ -1,5 +1,7 @@
 import subprocess
 import sys
+import time
+import types
 
 import pytest
 from tensorboard.backend.event_processing import data_provider, plugin_event_multiplexer
@@ -8,7 +10,8 @@ from tensorboard.context import RequestContext
 from tensorboard.plugins import base_plugin
 from tensorboard.plugins.hparams import api_pb2, backend_context, list_session_groups
 
-from scaling_laws.train.watch import TensorBoard
+from scaling_laws.train import watch
+from scaling_laws.train.watch import TensorBoard, Watch
 
 
 def scalars_of(folder):
@@ -64,6 +67,27 @@ def test_settings_carry_the_final_loss_as_their_metric(tmp_path):
     assert metrics == {"a": {"loss": (100, 2.5), "final/loss": (100, 2.25)}, "b": {"loss": (100, 2.5)}}
     assert found["a"].sessions[0].status == api_pb2.STATUS_SUCCESS
     assert found["b"].sessions[0].status == api_pb2.STATUS_FAILURE
+
+
+def test_steps_are_told_not_too_often_and_every_curve_point(tmp_path, monkeypatch):
+    now, told = [0.0], []
+    monkeypatch.setattr(watch, "time", types.SimpleNamespace(monotonic=lambda: now[0], time=time.time))
+    with Watch(tmp_path, told.append) as seen:
+        for step in range(8):
+            now[0] = step * watch.TELL_EVERY / 3
+            seen.at(step)
+        seen.scalars(8, {"loss": 3.5})
+    assert told == [0, 3, 6, 8]
+    assert scalars_of(tmp_path) == {"loss": [(8, 3.5)]}
+
+
+def test_a_resumed_run_that_ends_before_its_next_point_hides_none(tmp_path):
+    with Watch(tmp_path, lambda step: None) as seen:
+        seen.scalars(10, {"loss": 3.5})
+    with Watch(tmp_path, lambda step: None) as seen:
+        seen.at(15)
+        seen.hparams({"train.seed": 0}, {})
+    assert scalars_of(tmp_path) == {"loss": [(10, 3.5)]}
 
 
 def test_closing_without_a_write_makes_no_folder(tmp_path):

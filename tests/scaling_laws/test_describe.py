@@ -1,0 +1,49 @@
+import json
+
+import pytest
+
+from scaling_laws import compute, table
+from scaling_laws.config import RunConfig, replace
+from scaling_laws.describe import describe
+
+CHANGES = {"model.width": 8, "model.depth": 1, "model.head_dim": 4, "task.context": 16, "train.batch_size": 4}
+
+
+def described(unique_tokens=10**6, **changes):
+    run = replace(RunConfig(), CHANGES | {"train.steps": 100} | {k.replace("__", "."): v for k, v in changes.items()})
+    counts = compute.count(run.model, 256, 16)
+    return describe(run, counts, run_id="r", vocab_size=256, unique_tokens=unique_tokens, corpus_hash="c0ffee")
+
+
+def test_counts_by_hand():
+    """Width 8, depth 1, context 16, 256 tokens: N 4888 and C/D 18432, counted by hand in sweep/test_plan.py."""
+    row = described()
+    tokens = 100 * 4 * 16
+    assert (row["n_params"], row["tokens"], row["n_heads"]) == (4888, tokens, 2)
+    assert row["n_non_embedding"] == 4888 - 2 * 256 * 8
+    assert row["n_effective"] == 4888 + 4 * 16 * 8 // 2  # attention's products, 4 L w a token, are 2 FLOPs a parameter
+    assert row["flops"] == 18432 * tokens
+    assert row["flops_6nd"] == 6 * 4888 * tokens
+    assert row["flops_non_embedding"] == (18432 - 3 * 2 * 256 * 8) * tokens
+    assert row["flops_effective"] == 6 * row["n_effective"] * tokens
+    assert row["hardware_flops"] == row["flops"]
+    assert described(model__remat=True)["hardware_flops"] > row["flops"]
+
+
+@pytest.mark.parametrize("unique, epochs, read", [(10**6, 0.0064, 6400), (3200, 2.0, 3200)])
+def test_unique_tokens_are_those_that_were_read(unique, epochs, read):
+    row = described(unique)
+    assert row["epochs"] == pytest.approx(epochs)
+    assert row["unique_tokens"] == read
+
+
+def test_config_holds_what_differs_and_enters_the_identity():
+    row = described(train__steps_per_dispatch=3, optimizer__learning_rate=0.5)
+    assert json.loads(row["config"]) == CHANGES | {"train.steps": 100, "optimizer.learning_rate": 0.5}
+
+
+def test_with_how_it_ended_it_is_a_row(tmp_path):
+    ended = {"status": "failed", "reason": "why", "purpose": "grid", "steps_done": 0}
+    with table.Journal(tmp_path) as journal:
+        journal.append(described() | ended)
+    assert table.read_runs(tmp_path)["width"].to_pylist() == [8]
