@@ -4,9 +4,9 @@
 
 Transformers over width and depth on the packaged presidential messages, byte-pair tokens: five budgets from 5e10 to
 8e11 FLOPs, six shapes each, three seeds at three shapes of the three smallest, the learning rate checked at every
-budget's best shape; then 3.2e12 FLOPs forecast, trained and graded. Expect a minimum inside every budget's shapes,
-about 2.2 bits per byte at the smallest and 1.8 at the largest, and exponents called a local slope: the range is
-16-fold.
+budget's best shape; then 3.2e12 FLOPs forecast, trained and graded. Expect a minimum inside every budget's shapes, 2.17
+bits per byte at the smallest budget, 1.78 at the largest and 1.62 at the forecast, and exponents called a local slope:
+the range is 16-fold.
 """
 
 from scaling_laws.config import ExperimentConfig, ModelConfig, OptimizerConfig, SweepConfig, TaskConfig, TrainConfig

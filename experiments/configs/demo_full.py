@@ -1,9 +1,9 @@
-"""The demo over two decades of compute, in well under three hours on two cores.
+"""The demo over two decades of compute, in well under an hour on two cores.
 
     scripts/demo --scale=full   (this file through experiments.demo, into runs/full)
 
 Five budgets from 4e10 to 4e12 FLOPs, seven shapes each, three seeds at three shapes of the four smallest budgets, then
-1.6e13 FLOPs forecast, trained and graded. Expect about 1.75 bits per byte at the forecast. The tables and figures of
+1.6e13 FLOPs forecast, trained and graded. Expect 1.49 bits per byte at the forecast. The tables and figures of
 one such run are kept in docs/results/demo_full.
 """
 
