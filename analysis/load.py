@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis import select
+from analysis import where as expressions
 from scaling_laws.config import nearest
 
 POSITIVE = ("n_params", "tokens", "flops", "loss")
@@ -115,7 +115,7 @@ def load(path: str | Path, columns: str | Mapping[str, str] | None = None, where
     runs = _renamed(Runs(_read(Path(path), "runs"), str(path)), parse_columns(columns))
     runs = _checked(_with_rows(runs))
     if where:
-        runs = runs.select(select.rows_where(where, runs.columns, len(runs)), f"not {where}")
+        runs = runs.select(expressions.rows_where(where, runs.columns, len(runs)), f"not {where}")
     if not len(runs):
         raise DataError(f"{path}: no usable row is left; left out: {_counts(runs)}")
     return runs

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from analysis import laws, load, predict, select
+from analysis import forecasting, laws, load, select
 from analysis.envelope import Envelope, envelope
-from analysis.fit import Fit, fit
+from analysis.fitting import Fit, fit
 from analysis.isoflop import Isoflop, isoflop
 from analysis.load import DataError, Runs
 from analysis.options import DEFAULTS, Options
@@ -63,7 +63,7 @@ class Study:
     @functools.cached_property
     def scores(self) -> dict[str, dict[str, Any]]:
         """Errors of the fit on each part of `unseen`; nothing without a fit."""
-        return {name: predict.score(self.fit, part) for name, part in self.unseen.items()} if self.fit else {}
+        return {name: forecasting.score(self.fit, part) for name, part in self.unseen.items()} if self.fit else {}
 
     def tables(self) -> list[Runs]:
         """The fitted runs and, where there are any, the held-out ones."""

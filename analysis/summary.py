@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis import budgets, laws
-from analysis.fit import Fit
+from analysis.fitting import Fit
 from analysis.isoflop import Isoflop
 from analysis.study import Study
 

@@ -8,7 +8,7 @@ from analysis import laws
 from analysis.envelope import curve_loss
 from analysis.figures import ticks
 from analysis.figures.chart import Axis, ColourScale, Drawing, Layer, Panel, scale_of, texts
-from analysis.predict import predicted
+from analysis.forecasting import predicted
 from analysis.study import Study
 from analysis.uncertainty import band
 

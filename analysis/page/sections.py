@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from analysis import budgets, laws, predict
+from analysis import budgets, forecasting, laws
 from analysis.figures import ticks
 from analysis.figures.chart import Drawing
-from analysis.fit import Fit
+from analysis.fitting import Fit
 from analysis.isoflop import Group
 from analysis.page.markup import Markup, join, tag
 from analysis.page.payload import number
@@ -189,7 +189,7 @@ def heldout(study: Study) -> Markup | None:
     runs = study.heldout
     if runs is None or not len(runs) or study.fit is None:
         return None
-    predicted, low, high = predict.predicted(study.fit, runs)
+    predicted, low, high = forecasting.predicted(study.fit, runs)
     head = ("held-out run", "C (FLOPs)", "predicted loss", f"{study.level:.0%} interval", "measured loss", "error")
     rows = []
     for i, run_id in enumerate(runs.names()):

@@ -1,4 +1,4 @@
-"""Tables of every kind in; row expressions; exclusions by name; hypothesis on what a stranger's CSV may hold."""
+"""Tables of every kind in; exclusions by name; hypothesis on what a stranger's CSV may hold."""
 
 import json
 
@@ -91,34 +91,6 @@ def test_files_that_are_not_there_or_of_no_kind(tmp_path):
     (tmp_path / "runs.xls").write_text("x")
     with pytest.raises(load.DataError, match="allowed"):
         load.load(tmp_path / "runs.xls")
-
-
-@pytest.mark.parametrize(
-    ("where", "expected"),
-    [
-        ("kind == 'a' and x <= 2", [True, True, False, False]),
-        ("not (kind == 'a') or x < 2", [True, False, True, True]),
-        ("1 < x <= 3", [False, True, True, False]),
-        ("kind in ('b', 'c')", [False, False, True, True]),
-        ("kind not in ['b']", [True, True, False, True]),
-        ("x * 2 - 1 == 3", [False, True, False, False]),
-        ("x ** 2 / 4 >= 4 or -x > -1.5", [True, False, False, True]),
-    ],
-)
-def test_expressions_mean_what_they_say(where, expected):
-    columns = {"kind": np.array(["a", "a", "b", "c"]), "x": np.array([1.0, 2.0, 3.0, 4.0])}
-    assert list(select.rows_where(where, columns, 4)) == expected
-
-
-@given(st.text(max_size=30))
-def test_no_text_does_anything_but_select_or_refuse(text):
-    columns = {"x": np.array([1.0, 2.0]), "kind": np.array(["a", "b"])}
-    try:
-        mask = select.rows_where(text, columns, 2)
-    except ConfigError:
-        return
-    assert mask.dtype == bool
-    assert mask.shape == (2,)
 
 
 @given(st.lists(st.tuples(*[st.floats(1e-3, 1e30)] * 3), min_size=1, max_size=8))

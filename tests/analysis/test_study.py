@@ -10,8 +10,8 @@ import synthetic
 
 from analysis import load, summary
 from analysis.fit import fit
+from analysis.forecasting import score
 from analysis.options import Options
-from analysis.predict import score
 from analysis.study import Study, chosen_runs, make_study, study_of
 from scaling_laws.config import ConfigError
 
