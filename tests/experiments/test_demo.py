@@ -69,7 +69,8 @@ def machine(monkeypatch):
     monkeypatch.setattr(study, "run_grid", lambda grid, workdir: made.run_plan(grid, grid.runs, workdir))
     monkeypatch.setattr(study, "run_plan", made.run_plan)
     monkeypatch.setattr(demo, "report", lambda workdir: None)
-    monkeypatch.setattr(demo, "compare_with_compressors", lambda workdir, task: None)
+    monkeypatch.setattr(demo, "compressors", lambda task: {"gzip": 2.0})
+    monkeypatch.setattr(demo, "best_run", lambda workdir, compressed: f"best {compressed}")
     return made
 
 
