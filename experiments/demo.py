@@ -43,14 +43,16 @@ def run() -> int:
     if config.sweep.forecast_factor and grid.runs:
         forecast.heldout_plan(grid)  # what cannot be trained there is refused now, not after the sweep
     parts = [study.run_grid(grid, workdir).summary]
-    if config.sweep.forecast_factor and not parts[0].interrupted:
-        title("2. Fit the law, and forecast a larger budget before training it")
-        parts.append(bet(grid, workdir))
-    if parts[-1].interrupted:
+    if parts[0].interrupted:
         return INTERRUPTED
-    title("3. Report")
     with ThreadPoolExecutor(1) as beside:
-        compressed = beside.submit(compressors, config.task)
+        compressed = beside.submit(compressors, config.task)  # xz takes as long as fits and report together
+        if config.sweep.forecast_factor:
+            title("2. Fit the law, and forecast a larger budget before training it")
+            parts.append(bet(grid, workdir))
+            if parts[-1].interrupted:
+                return INTERRUPTED
+        title("3. Report")
         report(workdir)
         print(best_run(workdir, compressed.result()))
     print(f"done in {duration(time.monotonic() - began)}; open {workdir / 'report.html'}")
@@ -186,7 +188,7 @@ def report(workdir: Path) -> None:
 
 
 def compressors(task: TaskConfig) -> dict[str, float]:
-    """Bits per byte of the whole text by general compressors; xz takes as long as the report does."""
+    """Bits per byte of the whole text by general compressors."""
     from scaling_laws.tasks import metrics, text
 
     return metrics.compressor_bits_per_byte(text.raw_bytes(task))

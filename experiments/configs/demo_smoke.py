@@ -2,7 +2,7 @@
 
     scripts/demo --smoke        (this file through experiments.demo, into runs/smoke)
 
-Four budgets from 2e9 to 1.6e10 FLOPs, up to five shapes of depth 1 each, a shorter evaluation, and a forecast at four times
+Four budgets from 2e9 to 1.6e10 FLOPs, four shapes of depth 1 each, a shorter evaluation, and a forecast at four times
 the largest. At this scale models have hardly learnt more than how frequent each token is: read the pictures for their
 form, not for their exponents.
 """
@@ -15,9 +15,9 @@ def get_config() -> ExperimentConfig:
     """The demo's recipe on smaller budgets, with shorter evaluations of the curves."""
     changes = {
         "sweep.budgets": (2e9, 4e9, 8e9, 1.6e10),
-        "sweep.widths": (4, 8, 12, 16, 24),
+        "sweep.widths": (4, 8, 12, 16),
         "sweep.depths": (1,),
-        "sweep.shapes_per_budget": 5,
+        "sweep.shapes_per_budget": 4,
         "sweep.extra_seed_budgets": 1,
         "sweep.lr_coefficient": 3500.0,
         "sweep.min_steps": 20,
