@@ -70,7 +70,6 @@ def machine(monkeypatch):
     monkeypatch.setattr(study, "run_plan", made.run_plan)
     monkeypatch.setattr(demo, "report", lambda workdir: None)
     monkeypatch.setattr(demo, "compressors", lambda task: {"gzip": 2.0})
-    monkeypatch.setattr(demo, "best_run", lambda workdir, compressed: f"best {compressed}")
     return made
 
 
@@ -170,3 +169,11 @@ def test_a_forecast_that_cannot_run_is_refused_before_the_sweep(machine, call, t
     assert call() == 2
     assert capsys.readouterr().err.startswith("error: sweep.forecast_seeds: empty")
     assert not machine.trained
+
+
+def test_the_best_run_stands_beside_the_compressors(machine, tmp_path):
+    machine.run_plan(machine.grid, machine.grid.runs, tmp_path)
+    lowest = min(chinchilla(planned) for planned in machine.grid.runs) / math.log(2)
+    line = demo.best_run(tmp_path, {"gzip": 2.656, "xz": 1.83})
+    assert f"best run: {lowest:.3f} bits per byte" in line
+    assert line.endswith("gzip 2.656, xz 1.830 on the whole text")
