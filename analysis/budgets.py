@@ -5,6 +5,8 @@ import numpy as np
 from analysis.load import Runs
 
 SAME_BUDGET = 0.1  # ln C: a wider gap starts a new group in tables without a budget column
+WIDEST = 0.4  # ln C: a chain of runs that spans more is no budget but several, with runs between them
+BINS = 5  # to SAME_BUDGET, in which a wide chain is searched for its densest places
 DECADES, BUDGETS = 2.0, 5  # what makes an exponent
 RULE = f"{DECADES:g} decades of C and five budgets make an exponent"
 
@@ -16,16 +18,38 @@ def known_budgets(runs: Runs) -> np.ndarray | None:
 
 
 def budget_groups(runs: Runs) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) group number of each run and (groups,) budgets in FLOPs, ascending: as stated, else clusters of `flops`."""
+    """(n,) group number of each run and (groups,) budgets in FLOPs, ascending: as stated, else clusters of `flops`.
+
+    A cluster is a chain of runs without a gap of SAME_BUDGET; in a chain wider than WIDEST the densest stretches of
+    twice SAME_BUDGET are budgets, densest first, and what is left between two of them is a group of its own.
+    """
     stated = known_budgets(runs)
     if stated is not None:
         budgets, labels = np.unique(stated, return_inverse=True)
         return labels, budgets
     log_c = np.log(runs["flops"])
     order = np.argsort(log_c, kind="stable")
+    starts = np.flatnonzero(np.diff(log_c[order], prepend=-np.inf) > SAME_BUDGET)
+    first = np.concatenate([_divided(chain) for chain in np.split(log_c[order], starts[1:])])
     labels = np.empty(len(order), dtype=int)
-    labels[order] = np.concatenate([[0], np.cumsum(np.diff(log_c[order]) > SAME_BUDGET)])
-    return labels, np.array([np.exp(log_c[labels == k].mean()) for k in range(labels.max() + 1)])
+    labels[order] = np.cumsum(first) - 1
+    return labels, np.exp(np.bincount(labels, log_c) / np.bincount(labels))
+
+
+def _divided(chain: np.ndarray) -> np.ndarray:
+    """(n,) booleans: where a budget begins in an ascending chain of ln C."""
+    first = np.arange(len(chain)) == 0
+    if chain[-1] - chain[0] <= WIDEST:
+        return first
+    bins = ((chain - chain[0]) * (BINS / SAME_BUDGET)).astype(int)
+    count, owner = np.bincount(bins), np.zeros(bins[-1] + 1, dtype=int)
+    reach = np.ones(2 * BINS + 1, dtype=int)
+    while (owner == 0).any():
+        densest = int(np.convolve(np.where(owner == 0, count, 0), reach, "same")[owner == 0].argmax())
+        center = int(np.flatnonzero(owner == 0)[densest])
+        window = slice(max(0, center - BINS), center + BINS + 1)
+        owner[window] = np.where(owner[window] == 0, owner.max() + 1, owner[window])
+    return first | (np.diff(owner[bins], prepend=0) != 0)
 
 
 def shared_budgets(runs: Runs) -> list[tuple[float, np.ndarray]]:

@@ -103,14 +103,15 @@ def predicted(result: Fit, runs: Runs) -> tuple[np.ndarray, np.ndarray | None, n
 def score(result: Fit, runs: Runs) -> dict[str, Any]:
     """Errors in ln loss on runs the fit has not seen; the interval's coverage where it has samples."""
     value, low, high = predicted(result, runs)
-    error = np.log(value / runs["loss"])
+    seen = runs[laws.get(result.law).target]
+    error = np.log(value / seen)
     found = {
         "runs": len(runs),
         "rms_log_error": float(np.sqrt(np.mean(error**2))),
         "mean_log_error": float(error.mean()),
     }
     if low is not None and high is not None:
-        found["coverage"] = float(np.mean((runs["loss"] >= low) & (runs["loss"] <= high)))
+        found["coverage"] = float(np.mean((seen >= low) & (seen <= high)))
         found["level"] = result.level
     return found
 

@@ -1,4 +1,4 @@
-"""The compute-optimal frontier of a fitted law, in closed form.
+"""The compute-optimal frontier of a fitted law, in closed form; without one, see analysis/numeric_frontier.py.
 
 With C = k N^(1+p) D, minimising E + A N^-alpha + B D^-beta at fixed C sets
 alpha A N^-alpha = (1+p) beta B (k/C)^beta N^((1+p) beta), hence
@@ -18,11 +18,18 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Compute:
-    """C = k N^(1+p) D with C in FLOPs; `note` says where k and p come from."""
+    """C = k N^(1+p) D with C in FLOPs; `note` says where k and p come from, else it is the formula itself."""
 
     k: float = 6.0
     p: float = 0.0
-    note: str = "C = 6 N D"
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        formula = f"C = {self.k:.4g} N D" if self.p == 0 else f"C = {self.k:.4g} N^{1 + self.p:.4f} D"
+        object.__setattr__(self, "note", self.note or formula)
+
+
+SIX_N_D = Compute()
 
 
 def compute_relation(n_params: np.ndarray, tokens: np.ndarray, flops: np.ndarray) -> Compute:
@@ -33,11 +40,11 @@ def compute_relation(n_params: np.ndarray, tokens: np.ndarray, flops: np.ndarray
     x = np.log(n_params)
     if np.ptp(x) < 1e-9:
         k = float(np.exp(ratio.mean()))
-        return Compute(k, 0.0, f"C = {k:.4g} N D (one size only)")
+        return Compute(k, 0.0, f"{Compute(k).note} (one size only)")
     slope, intercept = np.polyfit(x, ratio, 1)
     worst = np.abs(np.expm1(ratio - slope * x - intercept)).max()
     k, p = float(np.exp(intercept)), float(slope)
-    return Compute(k, p, f"C = {k:.4g} N^{1 + p:.4f} D, within {worst:.1%} of the runs' FLOPs")
+    return Compute(k, p, f"{Compute(k, p).note}, within {worst:.1%} of the runs' FLOPs")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +66,10 @@ class Frontier:
     def b(self) -> float:
         """Exponent of D* in C."""
         return 1 - (1 + self.compute.p) * self.a
+
+    def value(self, n_params: Any, tokens: Any) -> np.ndarray:
+        """The law's loss at N parameters and D tokens, on the frontier or off it."""
+        return loss_of(self.coefficients, n_params, tokens)
 
     def n_opt(self, flops: Any) -> np.ndarray:
         """N* at C, in parameters; same shape as `flops`."""

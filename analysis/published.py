@@ -28,3 +28,5 @@ KAPLAN_2020 = Published(
     "Kaplan et al. 2020, table 2 (N without embedding and head)",
 )
 HOFFMANN_EXPONENTS = {"approach 1": 0.50, "approach 2": 0.49, "approach 3": 0.46}  # table 2: N* over C
+EMBEDDING_PARAMS = 47491.0  # Pearce and Song 2024: N_T = N + 47491 N^(1/3) for N without the embedding
+KAPLAN_SIZES = (768.0, 1.5e9)  # Kaplan et al. 2020, section 2.2: smallest and largest N, without the embedding

@@ -43,7 +43,7 @@ def run(values: Any = flags.FLAGS) -> None:
         raise ConfigError(f"--out: {values.out!r}; allowed: a path that ends in .html")
     study = study_of(values.runs, options.from_flags(values))
     page, *drawn = write_report(study, out, Path(values.figures) if values.figures else None)
-    print(f"{page}: {len(study.runs)} runs, {len(study.runs.excluded)} left out")
+    print(f"{page}: {len(study.runs)} runs, {study.runs.n_excluded} left out")
     print(f"{drawn[0].parent}: {len(drawn)} files of figures")
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from analysis import forecasting, laws, load, select
+from analysis import counts, forecasting, laws, load, select
 from analysis.envelope import Envelope, envelope
 from analysis.fitting import Fit, fit
 from analysis.isoflop import Isoflop, isoflop
@@ -19,6 +19,7 @@ from analysis.load import DataError, Runs
 from analysis.options import DEFAULTS, Options
 
 NO_CURVES = "the table has no training curves"
+ONE_TABLE = "a single table of runs has no training curves"
 
 T = TypeVar("T")
 
@@ -86,9 +87,19 @@ class Study:
 def study_of(path: str | Path, options: Options = DEFAULTS) -> Study:
     """The study of a sweep's workdir, or of a table of runs, which has no curves. Raises DataError and ConfigError."""
     missing: dict[str, str] = {}
-    runs = load.load(path, options.columns, options.where)
-    curves = _or_reason(missing, "curves", lambda: _curves(path))
+    runs = runs_of(path, options)
+    curves = _or_reason(missing, "curves", lambda: curves_of(path, options))
     return make_study(runs, curves, options, missing.get("curves", NO_CURVES))
+
+
+def runs_of(path: str | Path, options: Options = DEFAULTS) -> Runs:
+    """The usable rows of a table with what the law reads, N and C by the chosen conventions. Raises as `load.load`."""
+    law = laws.get(options.law_name)
+    runs = load.load(path, options.columns, options.where, needs=(*law.inputs, law.target))
+    if {"n_params", "tokens", "flops"} <= set(runs.columns):
+        runs = counts.apply_params(runs, options.params_convention)
+        return counts.apply_flops(runs, options.flops_convention)
+    return runs
 
 
 def make_study(
@@ -102,7 +113,7 @@ def make_study(
     fitted, unseen = chosen_runs(runs, options)
     missing = {} if curves is not None else {"curves": no_curves, "envelope": no_curves}
     sampling = {"bootstrap": options.bootstrap, "seed": options.seed, "level": options.level}
-    choices = {"law": options.law, "objective": options.objective, "delta": options.delta, "interval": options.interval}
+    law = _or_reason(missing, "fit", lambda: fit_of(fitted, options, vary=True))
     lowest = None
     if curves is not None:
         lowest = _or_reason(missing, "envelope", lambda: envelope(curves, fitted, **sampling))
@@ -110,11 +121,28 @@ def make_study(
         runs=fitted,
         unseen=unseen,
         curves=curves,
-        fit=_or_reason(missing, "fit", lambda: fit(fitted, **choices, **sampling)),
-        isoflop=_or_reason(missing, "isoflop", lambda: isoflop(fitted, **sampling)),
+        fit=law,
+        isoflop=_or_reason(missing, "isoflop", lambda: isoflop(fitted, fitted=law, **sampling)),
         envelope=lowest,
         missing=missing,
         level=options.level,
+    )
+
+
+def fit_of(runs: Runs, options: Options = DEFAULTS, vary: bool = False) -> Fit:
+    """The fit that the options ask for; `vary`: with its spread over choices. Raises DataError and ConfigError."""
+    return fit(
+        runs,
+        law=options.law_name,
+        objective=options.objective,
+        delta=options.delta,
+        weights=options.weights,
+        fixed=options.held,
+        bootstrap=options.bootstrap,
+        interval=options.interval,
+        seed=options.seed,
+        level=options.level,
+        vary=vary,
     )
 
 
@@ -129,21 +157,21 @@ def chosen_runs(runs: Runs, options: Options = DEFAULTS) -> tuple[Runs, dict[str
         unseen |= {"forecasts": forecasts} if forecasts is not None else {}
     if not len(runs):
         raise DataError(f"{runs.source}: every usable run is a forecast; --include_forecasts fits those too")
-    runs = load.best_rate(runs)
+    if laws.get(options.law_name).target == "loss":  # a law of rates is about the others too
+        runs = load.best_rate(runs)
     if options.holdout:
         runs, unseen["holdout"] = select.split_holdout(runs, options.holdout)
     return runs, unseen
 
 
-def _curves(path: str | Path) -> Runs:
-    if not Path(path).is_dir():
-        raise DataError("a single table of runs has no training curves")
+def curves_of(path: str | Path, options: Options = DEFAULTS) -> Runs:
+    """Training curves of a sweep, of logs or of an export. Raises DataError, with the reason, where there are none."""
     from scaling_laws.table import TableError
 
     try:
-        curves = load.load_curves(path)
-    except TableError as error:
-        raise DataError(f"{NO_CURVES} ({error})") from error
+        curves = load.load_curves(path, options.columns)
+    except (TableError, DataError) as error:
+        raise DataError(f"{NO_CURVES} ({error})" if Path(path).is_dir() else ONE_TABLE) from error
     if not len(curves):
         raise DataError(NO_CURVES)
     return curves

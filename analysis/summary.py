@@ -1,6 +1,5 @@
 """What `python -m analysis.fit` says of a study: approaches 1, 2 and 3 side by side, as lines and as JSON."""
 
-import dataclasses
 import json
 import math
 import os
@@ -10,8 +9,10 @@ from typing import Any
 from analysis import budgets, laws
 from analysis.fitting import Fit
 from analysis.isoflop import Isoflop
+from analysis.load import Exclusion, row_spans
 from analysis.study import Study
 
+LISTED = 1000  # rows and names that the JSON lists for one reason; the count is of all
 APPROACHES = ("1 envelope of curves", "2 parabola a budget", "3 law")
 
 
@@ -25,7 +26,7 @@ def to_json(study: Study) -> dict[str, Any]:
     """The fit's keys, the other approaches, the scores, and every row that was left out. Raises as `lines`."""
     parts = {"isoflop": study.isoflop, "envelope": study.envelope}
     found = {name: None if part is None else part.to_json() for name, part in parts.items()}
-    left_out = [dataclasses.asdict(item) for item in study.runs.excluded]
+    left_out = [_left_out(item) for item in study.runs.excluded]
     rest = {"missing": study.missing, "scores": study.scores, "left_out": left_out, "source": study.runs.source}
     return study.require_fit().to_json() | found | rest
 
@@ -46,6 +47,12 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def _left_out(item: Exclusion) -> dict[str, Any]:
+    """One reason with its count, the stretches of its rows from 1, and the names of the runs, the first LISTED each."""
+    spans = row_spans(item.rows)[:LISTED]
+    return {"reason": item.reason, "count": len(item), "rows": spans, "run_ids": item.names(LISTED)}
+
+
 def _coefficients(result: Fit) -> list[str]:
     objective = result.objective
     corner = f" (corner {objective['delta']:g})" if objective["name"] == "huber" else ""
@@ -56,11 +63,24 @@ def _coefficients(result: Fit) -> list[str]:
         f"  {name:<8} {value:<12.5g}{_interval(result.intervals.get(name))}"
         for name, value in result.coefficients.items()
     ]
-    kind = f"  {result.level:.0%} intervals: {result.interval}, {_draws(result)} draws" if result.interval else ""
-    return [head, *rows, *filter(None, [kind])]
+    draws = f", {_draws(result)} draws" if result.samples else ""
+    kind = f"  {result.level:.0%} intervals: {result.interval}{draws}" if result.interval else ""
+    return [head, *rows, *filter(None, [kind, _spread(result)])]
+
+
+def _spread(result: Fit) -> str:
+    """One line on how far the choice of objective and single points move what people quote."""
+    spread = result.sensitivity.get("spread", {})
+    quoted = [name for name in ("a", "E", "alpha", "beta", "gamma", "eta") if name in spread]
+    if not quoted:
+        return ""
+    ranges = ", ".join(f"{name} {spread[name][0]:.4g} to {spread[name][1]:.4g}" for name in quoted)
+    return f"  over objectives and dropped points: {ranges}"
 
 
 def _exponents(study: Study, result: Fit) -> list[str]:
+    if laws.get(result.law).target != "loss" or not {"n_params", "tokens", "flops"} <= set(study.runs.columns):
+        return []
     found = ["", f"{'N* ~ C^a':<24}{'a':<10}{'interval':<20}from"]
     found.append(_row(APPROACHES[0], study.envelope, study.missing.get("envelope", ""), "points of the envelope"))
     found.append(_row(APPROACHES[1], study.isoflop, study.missing.get("isoflop", ""), _budgets(study.isoflop)))
@@ -85,8 +105,9 @@ def _budgets(part: Isoflop | None) -> str:
 
 def _evidence(study: Study, result: Fit) -> list[str]:
     sure = result.certificate
-    gap = "no other optimum" if sure["gap_to_second"] is None else f"next optimum {sure['gap_to_second']:.3g} above"
-    found = ["", f"optimum: {sure['agreeing_fraction']:.0%} of {sure['starts']} starts agree, {gap}"]
+    gap = "no other end" if sure["gap_to_second"] is None else f"the next end lies {sure['gap_to_second']:.3g} above"
+    sharp = f"gradient {sure['gradient_norm']:.1g}, condition {sure['condition_number']:.1g}"
+    found = ["", f"optimum: {sure['agreeing_fraction']:.0%} of {sure['starts']} starts agree, {gap}; {sharp}"]
     noise = result.seed_noise
     if noise:
         found.append(f"seeds: ln loss varies by {noise['sd']:.4f} over {noise['groups']} repeated shapes")
@@ -103,7 +124,9 @@ def _evidence(study: Study, result: Fit) -> list[str]:
 
 
 def _called(name: str) -> str:
-    return "" if name == "exponent" else f"; a {name}: {budgets.RULE}"
+    if name == "exponent":
+        return ""
+    return f"; a {name}" + (f": {budgets.RULE}" if name == "local slope" else "")
 
 
 def _interval(pair: tuple[float, float] | None) -> str:

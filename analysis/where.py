@@ -34,7 +34,7 @@ def rows_where(expression: str, columns: Mapping[str, np.ndarray], length: int) 
     """
     try:
         tree = ast.parse(expression.strip(), mode="eval")
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ConfigError(f"where: {expression!r} is not an expression; allowed: {ALLOWED}") from error
     try:
         with np.errstate(all="ignore"):
@@ -54,7 +54,9 @@ def _walk(node: ast.AST, columns: Mapping[str, np.ndarray]) -> Any:
             return value if isinstance(value, bool | str) else float(value)
         case ast.Name(id=name):
             if name not in columns:
-                raise ConfigError(f"where: no column {name!r}{nearest(name, columns)}")
+                raise ConfigError(
+                    f"where: no column {name!r}{nearest(name, columns)} (--columns={name}=... names one for this)"
+                )
             return columns[name]
         case ast.BoolOp(op=op, values=values):
             combine = np.logical_and if isinstance(op, ast.And) else np.logical_or

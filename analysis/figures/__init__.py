@@ -7,14 +7,15 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from analysis.figures import frontier_scaling, isoflop_curves, loss_over_flops, shape_maps, surface
+from analysis.figures import frontier_scaling, isoflop_curves, loss_over_flops, regions, shape_maps, surface
 from analysis.figures.chart import Drawing, NothingToDraw
 from analysis.study import Study
 
 __all__ = ["FIGURES", "Built", "Drawing", "NothingToDraw", "build_all", "draw", "draw_all", "save_all"]
 
 FIGURES: Mapping[str, Callable[[Study], Drawing]] = {
-    module.NAME: module.build for module in (loss_over_flops, isoflop_curves, surface, frontier_scaling, shape_maps)
+    module.NAME: module.build
+    for module in (loss_over_flops, isoflop_curves, surface, frontier_scaling, regions, shape_maps)
 }
 
 

@@ -8,6 +8,7 @@ from analysis.envelope import Envelope
 from analysis.figures.chart import Axis, Drawing, Layer, NothingToDraw, Panel, texts
 from analysis.frontier import Frontier
 from analysis.isoflop import Isoflop
+from analysis.numeric_frontier import NumericFrontier
 from analysis.study import Study
 from analysis.uncertainty import band
 
@@ -40,6 +41,9 @@ def caption(study: Study) -> str:
     for number, (name, a) in enumerate(found.items(), 1):
         absent = study.why(name) if getattr(study, name) is None else "no exponent from these runs"
         parts.append(f"approach {number}: {f'{a:.3f}' if np.isfinite(a) else absent}")
+    if study.envelope is not None and study.envelope.spread is not None and len(study.envelope.kept) > 1:
+        low, high = study.envelope.spread
+        parts[0] += f" ({low:.3f} to {high:.3f} by the sizes that are kept)"
     return f"N* as a power of C: {'; '.join(parts)}. Bands hold {study.level:.0%} of the resamples."
 
 
@@ -76,10 +80,12 @@ def _approach2(found: Isoflop, grid: np.ndarray, what: str, level: float) -> Ite
     if kept:
         budgets = np.array([group.budget for group in kept])
         places = np.array([group.n_opt if what == "n" else group.d_opt for group in kept])
-        yield Layer("points", "IsoFLOP minimum", budgets, places, role="approach2", mark="star")
+        bars = np.array([group.n_opt_interval or (np.nan, np.nan) for group in kept]).T
+        limits = bars if what == "n" and np.isfinite(bars).all() else (None, None)
+        yield Layer("points", "IsoFLOP minimum", budgets, places, *limits, role="approach2", mark="star")
 
 
-def _approach3(found: Frontier, grid: np.ndarray, what: str, level: float) -> Iterator[Layer]:
+def _approach3(found: Frontier | NumericFrontier, grid: np.ndarray, what: str, level: float) -> Iterator[Layer]:
     line = found.n_opt(grid) if what == "n" else found.d_opt(grid)
     if not np.isfinite(line).all():
         return

@@ -1,4 +1,4 @@
-"""IsoFLOP curves: loss over N at each compute budget, with the minima that approach 2 reads off."""
+"""IsoFLOP curves: loss over N at each compute budget, with the minima that approach 2 reads off, and their bias."""
 
 from collections.abc import Iterator
 
@@ -8,10 +8,13 @@ from analysis.budgets import along_budget, shared_budgets
 from analysis.figures import ticks
 from analysis.figures.chart import Axis, Drawing, Layer, NothingToDraw, Panel, scale_of
 from analysis.isoflop import Group
+from analysis.isoflop.table import bias_sentence
 from analysis.study import Study
 
 NAME = "isoflop_curves"
 CURVE_POINTS = 60
+CURVES = {"parabola": "parabola", "akima": "Akima's interpolation", "surface": "fitted law at its minima"}
+BOTTOM = "N* of the fitted law"
 
 
 def build(study: Study) -> Drawing:
@@ -21,7 +24,8 @@ def build(study: Study) -> Drawing:
         raise NothingToDraw("no two sizes share a compute budget")
     colours = scale_of("compute budget C (FLOPs)", np.array([budget for budget, _ in groups]))
     layers = [layer for i, group in enumerate(groups) for layer in _group(study, *group, first=i == 0)]
-    layers += [layer for i, group in enumerate(_fitted(study)) for layer in _parabola(group, first=i == 0)]
+    layers += [layer for i, group in enumerate(_fitted(study)) for layer in _curve(study, group, first=i == 0)]
+    layers += _bottom(study, np.array([budget for budget, _ in groups]))
     layers += [layer for layer in (_minima(study), _edges(study)) if len(layer.x)]
     panel = Panel(Axis("parameters N", si=True), Axis("held-out loss (nats per token)"), tuple(layers))
     return Drawing(NAME, "IsoFLOP curves", caption(study), (panel,), colours)
@@ -32,13 +36,15 @@ def caption(study: Study) -> str:
     text = "Each colour is one compute budget."
     if study.isoflop is None:
         return f"{text} No minima are marked: {study.why('isoflop')}."
-    text += " Solid: parabola in ln N; star: its minimum."
+    text += f" Solid: {CURVES[study.isoflop.method]}; star: its minimum."
     if study.fit is not None:
         text += " Dashed: the fitted law at the same budget."
+    if bias := bias_sentence(study.isoflop):
+        text += f" {bias[0].upper()}{bias[1:]}."
     dropped = [f"{ticks.write(group.budget)} FLOPs ({group.reason})" for group in _fitted(study) if group.edge]
     text += f" Dropped: {'; '.join(dropped)}." if dropped else ""
     few = len(study.isoflop.groups) - len(_fitted(study))
-    return text + (f" Budgets with too few sizes for a parabola: {few}." if few else "")
+    return text + (f" Budgets with too few sizes for a curve: {few}." if few else "")
 
 
 def _group(study: Study, budget: float, rows: np.ndarray, first: bool) -> Iterator[Layer]:
@@ -54,7 +60,7 @@ def _law(study: Study, budget: float, rows: np.ndarray, first: bool) -> Iterator
         return
     sizes, tokens = along_budget(study.runs, rows, CURVE_POINTS)
     value = np.full(CURVE_POINTS, budget)
-    loss = study.fit.predict(n_params=sizes, tokens=tokens, flops=value) + np.zeros(CURVE_POINTS)
+    loss = study.fit.predict(n_params=sizes, tokens=tokens, flops=value, **study.fit.held) + np.zeros(CURVE_POINTS)
     yield Layer("line", "fitted law", sizes, loss, value=value, mark="dashed", legend=first, frames=False)
 
 
@@ -71,15 +77,27 @@ def _seed_bars(study: Study, budget: float, rows: np.ndarray, first: bool) -> It
 
 
 def _fitted(study: Study) -> list[Group]:
-    """The budgets with enough sizes for a parabola, whether their minimum was kept or dropped."""
-    groups = study.isoflop.groups if study.isoflop is not None else ()
-    return [group for group in groups if np.isfinite(group.center)]
+    """The budgets with enough sizes for a curve, whether their minimum was kept or dropped."""
+    return [group for group in study.isoflop.groups if group.fitted] if study.isoflop is not None else []
 
 
-def _parabola(group: Group, first: bool) -> Iterator[Layer]:
+def _curve(study: Study, group: Group, first: bool) -> Iterator[Layer]:
+    if group.curve is None or study.isoflop is None or study.isoflop.method == "surface":
+        return  # the surface is drawn already, dashed
     grid = np.geomspace(group.n_params.min(), group.n_params.max(), CURVE_POINTS)
-    value = np.full(CURVE_POINTS, group.budget)
-    yield Layer("line", "parabola", grid, group.curve(grid), value=value, legend=first, frames=False)
+    value, name = np.full(CURVE_POINTS, group.budget), CURVES[study.isoflop.method]
+    yield Layer("line", name, grid, group.curve(grid), value=value, legend=first, frames=False)
+
+
+def _bottom(study: Study, budgets: np.ndarray) -> Iterator[Layer]:
+    """Where the fitted law is lowest at each C: a star beside this line shows its method's bias, or noise."""
+    front = study.fit.frontier if study.fit is not None else None
+    if front is None or study.isoflop is None:
+        return
+    flops = np.geomspace(budgets.min(), budgets.max(), CURVE_POINTS)
+    n, loss = front.n_opt(flops), front.loss(flops)
+    if np.isfinite(n).all():
+        yield Layer("line", BOTTOM, n, loss, role="frontier", mark="thin", frames=False)
 
 
 def _minima(study: Study) -> Layer:

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from analysis.load import Runs
+from analysis.load import Exclusion, Runs
 from analysis.page.markup import Markup, join, tag
 from analysis.page.payload import number, texts_of
 from analysis.study import Study
 
+LISTED = 200  # rows that the page lists for one reason
 # the table of runs: column -> heading
 RUN_COLUMNS = {
     "width": "width", "depth": "depth", "n_params": "N", "tokens": "D", "flops": "C", "budget": "budget",
@@ -76,8 +77,14 @@ def excluded_table(study: Study) -> Markup:
         return tag("section", heading, tag("p", "No row of the table was left out."))
     counts = study.runs.excluded_counts().items()
     summary = "; ".join(f"{count} × {reason}" for reason, count in counts)
-    rows = [(item.run_id, item.reason, number(float(item.row))) for item in excluded]
+    rows = [row for item in excluded for row in _excluded_rows(item)]
     return tag("section", heading, tag("p", f"{summary}."), plain_table(("run", "reason", "row"), rows, 2))
+
+
+def _excluded_rows(item: Exclusion) -> list[tuple[str, str, str]]:
+    listed = zip(item.names(LISTED), item.rows.tolist(), strict=False)
+    rows = [(name, item.reason, number(float(row))) for name, row in listed]
+    return rows + [(f"and {len(item) - LISTED} more", item.reason, "")] * (len(item) > LISTED)
 
 
 def fact_list(pairs: Iterable[tuple[str, str]]) -> Markup:

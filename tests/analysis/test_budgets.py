@@ -41,6 +41,23 @@ def test_runs_are_grouped_by_their_budget_or_by_their_c(stated):
     assert rows.tolist() == [0, 2]
 
 
+def test_a_chain_of_runs_over_a_decade_is_not_one_budget():
+    rng = np.random.default_rng(0)
+    dense = [c * np.exp(rng.uniform(-0.03, 0.03, 12)) for c in (1e18, 2e18, 4e18, 8e18)]
+    between = np.geomspace(1e18, 8e18, 31)  # a run every 7 %: no gap anywhere
+    flops = rng.permutation(np.concatenate([*dense, between]))
+    labels, found = budgets.budget_groups(runs_of(flops=flops))
+    for c, part in zip((1e18, 2e18, 4e18, 8e18), dense, strict=True):
+        own = np.unique(labels[np.isin(flops, part)])
+        assert len(own) == 1
+        assert found[own[0]] == pytest.approx(c, rel=0.05)
+    for k in range(len(found)):
+        assert np.ptp(np.log(flops[labels == k])) < 2.5 * budgets.SAME_BUDGET
+    assert np.all(np.diff(found) > 0)
+    together = budgets.budget_groups(runs_of(flops=np.geomspace(1e18, 1.45e18, 9)))[1]
+    assert len(together) == 1  # narrower chains stay whole
+
+
 def test_a_budget_of_text_is_no_budget():
     assert budgets.known_budgets(runs_of(flops=[1.0, 2.0], budget=["small", "large"])) is None
     assert budgets.known_budgets(runs_of(flops=[1.0, 2.0])) is None

@@ -1,10 +1,16 @@
 """The envelope of curves whose lower hull is known in closed form."""
 
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+import synthetic
 from known import HOFFMANN, surface
 
 from analysis import envelope, frontier, load
+from analysis.envelope import hull
 
 SIZES = tuple(np.geomspace(1e7, 1e10, 40))
 
@@ -88,6 +94,71 @@ def test_the_interval_resamples_whole_runs():
     low, high = found.a_interval
     assert low < found.a < high
     assert high - low < 0.2
+
+
+def test_resampled_lines_are_those_of_the_runs_drawn():
+    """One by one, as the definition says, against all at once."""
+    curves, runs = curves_and_runs(sizes=SIZES[::5])
+    rows, grid, table = hull._table(curves, runs, 200)
+    n, rng = runs["n_params"][rows], np.random.default_rng(1)
+    present = rng.random((30, len(rows))) < 0.6
+    present[0] = np.arange(len(rows)) < 2  # no size inside
+    present[1] = np.arange(len(rows)) < 3  # one size inside
+    order = np.argsort(np.where(np.isfinite(table), table, np.inf), axis=0)
+    order[~np.isfinite(np.take_along_axis(table, order, axis=0))] = -1
+    for mine, line in zip(present, hull._lines(order, n, grid, present), strict=True):
+        best = np.where(np.isfinite(table[mine]), table[mine], np.inf)
+        sizes, lowest = n[mine][best.argmin(axis=0)], best.min(axis=0)
+        inside = np.isfinite(lowest) & (sizes > n[mine].min()) & (sizes < n[mine].max())
+        if len(np.unique(sizes[inside])) < 2:
+            assert np.isnan(line).all()
+        else:
+            fitted = np.polyfit(np.log(grid[inside]), np.log(sizes[inside]), 1)[::-1]
+            assert line == pytest.approx(fitted, rel=1e-9)
+
+
+def test_the_spread_over_the_sizes_kept_is_that_of_envelopes_without_them():
+    curves, runs = curves_and_runs(sizes=SIZES[::4])
+    bent = runs["n_params"] > 2e9  # large runs that were trained badly
+    worse = np.isin(curves["run_id"], runs["run_id"][bent])
+    curves = curves.with_columns(loss=curves["loss"] * np.where(worse, 1.05, 1.0))
+    found = envelope.envelope(curves, runs)
+    assert (found.kept[0].smallest, found.kept[0].largest, found.kept[0].a) == (0, 0, pytest.approx(found.a))
+    assert len(found.kept) == 16
+    low, high = found.spread
+    assert low < found.a <= high
+    for choice in (found.kept[3], found.kept[6]):
+        sizes = np.sort(runs["n_params"])[choice.smallest : 10 - choice.largest]
+        assert choice.sizes == len(sizes)
+        alone = envelope.envelope(curves, runs.select(np.isin(runs["n_params"], sizes), "left out"))
+        assert choice.a == pytest.approx(alone.a, abs=2e-3)  # the grid of C shrinks with the runs
+    assert found.to_json()["spread"] == (low, high)
+    few = envelope.envelope(*curves_and_runs(sizes=SIZES[::10]))
+    assert [(one.smallest, one.largest) for one in few.kept] == [(0, 0)]
+
+
+def test_the_command_line(tmp_path):
+    folder = synthetic.workdir(tmp_path / "sweep")
+    done = run_command("analysis.envelope", f"--runs={folder}", "--bootstrap=20", f"--out={tmp_path / 'e.json'}")
+    assert (done.returncode, done.stderr) == (0, "")
+    data = json.loads((tmp_path / "e.json").read_text())
+    assert f"a = {data['a']:.4f}" in done.stdout
+    assert "over the sizes kept" in done.stdout
+    assert data["spread"][0] <= data["a"] <= data["spread"][1]
+    failed = run_command("analysis.envelope", "--runs=nothing")
+    assert failed.returncode == 2
+    assert len(failed.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_the_figures_of_the_command_line(tmp_path):
+    folder = synthetic.workdir(tmp_path / "sweep")
+    assert run_command("analysis.envelope", f"--runs={folder}", f"--figures={tmp_path / 'f'}").returncode == 0
+    assert {path.name for path in (tmp_path / "f").iterdir()} >= {"loss_over_flops.png", "frontier_scaling.png"}
+
+
+def run_command(*words):
+    return subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, check=False)
 
 
 def test_too_few_curves_are_refused():

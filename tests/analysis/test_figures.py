@@ -188,7 +188,7 @@ def test_a_table_of_strangers_draws_what_it_can():
     built = build_all(made)
     assert list(built.skipped) == ["shape_maps"]
     assert "width" in built.skipped["shape_maps"]
-    assert len(built.drawings) == 4
+    assert len(built.drawings) == 5
 
 
 def test_few_runs_are_said_to_be_few(tmp_path):

@@ -5,6 +5,8 @@ import pytest
 from scipy import optimize
 
 from analysis import frontier
+from analysis.lines import frontier_line, lines
+from analysis.load import DataError
 from analysis.published import BESIROGLU_2024, HOFFMANN_2022, KAPLAN_2020
 
 
@@ -47,6 +49,37 @@ def test_the_compute_relation_is_read_off_the_runs():
     assert frontier.compute_relation(n, d, 6 * n * d) == frontier.Compute()
     relation = frontier.compute_relation(n, d, 37 * n**0.93 * d)
     assert (relation.k, relation.p) == pytest.approx((37, -0.07))
+
+
+def test_a_relation_says_its_own_formula():
+    assert frontier.Compute().note == "C = 6 N D"
+    assert frontier.Compute(7.5, 0.01).note == "C = 7.5 N^1.0100 D"
+    assert frontier.Compute(note="counted") == frontier.Compute(6.0, 0.0, "counted")
+
+
+def test_the_line_through_minima_is_least_squares_with_weights():
+    rng = np.random.default_rng(0)
+    c = np.geomspace(1e16, 1e21, 9)
+    n = 0.1 * c**0.5 * np.exp(0.1 * rng.standard_normal(9))
+    weights = rng.uniform(0.1, 5, 9)
+    for given in (None, weights):
+        root = None if given is None else np.sqrt(given)
+        assert frontier_line(c, n, given) == pytest.approx(np.polyfit(np.log(c), np.log(n), 1, w=root)[::-1], rel=1e-10)
+    missing = np.where(np.arange(9) == 4, np.nan, n)
+    assert frontier_line(c, missing) == pytest.approx(frontier_line(np.delete(c, 4), np.delete(n, 4)), rel=1e-12)
+    with pytest.raises(DataError, match="two different C"):
+        frontier_line([1e18, 1e18], [1e6, 2e6])
+    with pytest.raises(DataError, match="not a positive number"):
+        frontier_line([1e18, 1e19], [1e6, -2e6])
+
+
+def test_lines_without_two_points_are_nan_and_leave_the_others_alone():
+    x = np.array([1.0, 2.0, 4.0])
+    y = np.array([[1.0, 2.0, 4.0], [np.nan, 2.0, np.nan], [np.nan, 3.0, 7.0], [np.nan] * 3])
+    found = lines(x, y)
+    np.testing.assert_allclose(found[[0, 2]], [[0, 1], [-1, 2]], atol=1e-12)
+    assert np.isnan(found[[1, 3]]).all()
+    assert lines(np.array([]), np.zeros((2, 0))).shape == (2, 2)
 
 
 def test_samples_are_the_same_closed_form_for_each_resample():

@@ -1,5 +1,7 @@
 """Tables of every kind in; exclusions by name; hypothesis on what a stranger's CSV may hold."""
 
+import csv
+import itertools
 import json
 
 import numpy as np
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from known import CHINCHILLA_COLUMNS, published
 
 from analysis import load, select
+from analysis.load import columns, files
 from scaling_laws.config import ConfigError
 
 ROWS = [
@@ -40,10 +43,13 @@ def test_every_format_gives_the_same_runs(tmp_path, suffix):
     assert list(runs["run_id"]) == ["1e5", "c"]
     assert list(runs["n_params"]) == [1e6, 4e6]
     assert runs["flops"] == pytest.approx(6 * runs["n_params"] * runs["tokens"])
-    assert runs.notes == ("flops are not in the table: C = 6 N D",)
-    assert [(e.row, e.run_id, e.reason) for e in runs.excluded] == [
-        (1, "b", "status diverged"),
-        (3, "d", "loss is not a positive number"),
+    assert runs.notes == (
+        "flops are not in the table: C = 6 N D",
+        "left out: loss is not a positive number in row 4 (first: -1)",
+    )
+    assert [(list(e.rows), e.names(), e.reason) for e in runs.excluded] == [
+        ([2], ["b"], "status diverged"),
+        ([4], ["d"], "loss is not a positive number"),
     ]
 
 
@@ -58,7 +64,9 @@ def test_tokens_follow_from_flops():
     ("columns", "where", "message"),
     [
         ("n_params=M,tokens=D", None, r"no column 'M'"),
+        ("n_params=M,tokens=D", None, r"it has run_id, status, N, D, loss, kind \(columns: n_params=M\)"),
         ("n_params", None, "ours=theirs"),
+        ("n_params=N,n_params=D", None, "'n_params' stands for 'N' and for 'D'"),
         ("tokens=D", None, "any two of n_params, tokens and flops"),
         (COLUMNS, "los < 3", "did you mean loss"),
         (COLUMNS, "loss <", "is not an expression"),
@@ -67,7 +75,7 @@ def test_tokens_follow_from_flops():
         (COLUMNS, "loss.__class__ == 1", "not allowed"),
         (COLUMNS, "kind < 3", "mixes text and numbers"),
         (COLUMNS, "loss > 100", "no usable row"),
-        ("n_params=kind,tokens=D", None, "holds text"),
+        ("n_params=kind,tokens=D", None, "column 'n_params' holds text: row 1 is 'a'; allowed"),
     ],
 )
 def test_bad_requests_are_one_line(tmp_path, columns, where, message):
@@ -77,12 +85,198 @@ def test_bad_requests_are_one_line(tmp_path, columns, where, message):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["", "a,b\n", "a,b\n1\n"])
-def test_broken_csv_is_refused(tmp_path, text):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "no rows"),
+        (b"\n\n", "no rows"),
+        (b"a,b\n", "no rows"),
+        (b"a,b\n1,2\n\n1\n", "line 4 has 1 fields; allowed: 2"),
+        (b"a,b,a\n1,2,3\n", "'a' names two columns"),
+        (b"a,b\n1,2\n1,\xff2\n", r"line 3 is not UTF-8 \(byte 0xff at 3\)"),
+        ("a,b\n1,2\n".encode("utf-16"), "line 1 is not UTF-8"),
+        (b"n_params,tokens,loss\n1,2,3\n1,2,x y\n", "row 2 is 'x y'"),
+        (b"n_params,tokens\n1,2\n", "no column 'loss'.*it has n_params, tokens, flops"),
+    ],
+)
+def test_broken_csv_is_refused_by_its_line(tmp_path, content, message):
     path = tmp_path / "runs.csv"
-    path.write_text(text)
-    with pytest.raises(load.DataError, match="allowed"):
+    path.write_bytes(content)
+    with pytest.raises(load.DataError, match=message) as caught:
         load.load(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "no rows"),
+        ('{"loss": 1}\n\n{"loss": \n', "line 3 is not JSON"),
+        ("[1]\n", "line 1 is no JSON object"),
+        ('{"loss": ' + "9" * 5000 + "}\n", "line 1 is not JSON"),
+        ("[" * 100000, "line 1 is not JSON"),
+    ],
+)
+def test_broken_jsonl_is_refused_by_its_line(tmp_path, content, message):
+    path = tmp_path / "runs.jsonl"
+    path.write_text(content)
+    with pytest.raises(load.DataError, match=message):
+        load.load(path)
+
+
+def test_json_numbers_of_any_size_and_rows_of_any_shape(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "BATCH", 2)
+    path = tmp_path / "x.jsonl"
+    path.write_text(f'{{"x": 1}}\n{{"y": true}}\n\n{{"x": 1{"0" * 400}, "z": {{"a": [1]}}}}\n{{"x": -1{"0" * 400}}}\n')
+    runs = load.load(path, needs=())
+    assert np.array_equal(runs["x"], [1, np.nan, np.inf, -np.inf], equal_nan=True)
+    assert np.array_equal(runs["y"], [np.nan, 1, np.nan, np.nan], equal_nan=True)
+    assert list(runs["z"]) == ["", "", "{'a': [1]}", ""]
+
+
+def test_broken_parquet_is_refused(tmp_path):
+    (tmp_path / "runs.parquet").write_bytes(b"PAR1 not really")
+    with pytest.raises(load.DataError, match="cannot be read"):
+        load.load(tmp_path / "runs.parquet")
+
+
+def test_how_a_csv_is_written_does_not_matter(tmp_path):
+    path = tmp_path / "runs.csv"
+    path.write_bytes(
+        b'\xef\xbb\xbf"n_params",tokens,loss,note,\r\n"1e6", 2e8 ,+3.5,"a, ""b""\nc",x\r\n\r\n'
+        b"2e6,NA,3,,y\r\n4e6,2e8,inf,nan,z"
+    )
+    runs = load.load(path)
+    assert (len(runs), runs["n_params"][0], runs["tokens"][0], runs["loss"][0]) == (1, 1e6, 2e8, 3.5)
+    assert (runs["note"][0], runs["column 5"][0]) == ('a, "b"\nc', "x")
+    assert [(e.reason, list(e.rows)) for e in runs.excluded] == [
+        ("tokens is not a positive number", [2]),
+        ("loss is not a positive number", [3]),
+    ]
+
+
+def column_of(path, text, needs=()):
+    path.write_text("x,kind\n" + "".join(f"{word},k\n" for word in text))
+    return load.load(path, needs=needs)["x"]
+
+
+def test_what_is_a_number_and_what_is_text(tmp_path):
+    path = tmp_path / "x.csv"
+    numbers = column_of(path, ["1", "", "NA", "n/a", "null", "None", "nan", "-Infinity", "+.5", " 7 "])
+    assert np.array_equal(numbers, [1, *[np.nan] * 6, -np.inf, 0.5, 7], equal_nan=True)
+    for words in (["1_000", "2"], ["０", "1"], ["0x10", "1"], ["none", "none"], ["NA", "None"], ["True", "False"]):
+        assert list(column_of(path, words)) == words
+    assert column_of(path, ["", ""]).dtype.kind == "f"
+
+
+WORDS = st.one_of(
+    st.floats().map(repr),
+    st.sampled_from(["NA", "none", "", "1_0", "nan", "+1", " 2 ", "0x1", "inf", "1e400", "\t3", "１"]),
+    st.text(st.characters(codec="utf-8"), max_size=6),
+)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=6))
+def test_any_column_reads_alike_from_csv_jsonl_and_parquet(tmp_path_factory, words):
+    """Arrow's parser, json and Arrow's columns, one rule of what is a number."""
+    folder = tmp_path_factory.mktemp("same")
+    with (folder / "t.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["x", "rest"], *([word, "r"] for word in words)])
+    (folder / "t.jsonl").write_text("\n".join(json.dumps({"x": word, "rest": "r"}) for word in words))
+    pq.write_table(pa.table({"x": words, "rest": ["r"] * len(words)}), folder / "t.parquet")
+    read = [load.load(folder / f"t{suffix}", needs=())["x"] for suffix in (".csv", ".jsonl", ".parquet")]
+    for column in read:
+        if column.dtype.kind == "f":
+            numbers = [np.nan if word.strip().lower() in columns.MISSING else float(word) for word in words]
+            assert np.array_equal(column, numbers, equal_nan=True)
+        else:
+            assert column.tolist() == [word.rstrip("\0") for word in words]
+    assert len({column.dtype.kind for column in read}) == 1
+
+
+@given(st.lists(st.one_of(st.floats(), st.none()), min_size=1, max_size=8))
+def test_numbers_with_gaps_read_alike(tmp_path_factory, values):
+    folder = tmp_path_factory.mktemp("same")
+    (folder / "t.csv").write_text("x,rest\n" + "".join(f"{'' if v is None else repr(v)},r\n" for v in values))
+    (folder / "t.jsonl").write_text("\n".join(json.dumps({"x": v, "rest": "r"}) for v in values))
+    pq.write_table(pa.table({"x": pa.array(values, pa.float64()), "rest": ["r"] * len(values)}), folder / "t.parquet")
+    expected = np.array([np.nan if v is None else v for v in values])
+    for suffix in (".csv", ".jsonl", ".parquet"):
+        assert np.array_equal(load.load(folder / f"t{suffix}", needs=())["x"], expected, equal_nan=True)
+
+
+def test_a_record_longer_than_a_block_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "BLOCK", 64)
+    path = tmp_path / "runs.csv"
+    path.write_text(f"n_params,tokens,loss,config\n1,2,3,{'x' * 500}\n4,5,6,y\n")
+    assert list(load.load(path)["config"]) == ["x" * 500, "y"]
+
+
+def test_wide_texts_take_no_field_of_the_widest(tmp_path, monkeypatch):
+    monkeypatch.setattr(columns, "WIDE", 100)
+    path = tmp_path / "runs.csv"
+    path.write_text("n_params,tokens,loss,config\n" + "".join(f"{k},2,3,{'x' * k}\n" for k in range(1, 40)))
+    runs = load.load(path, where="config != 'xx'")
+    assert runs["config"].dtype == object
+    assert runs["config"][1] == "xxx"
+
+
+def test_a_law_of_other_columns_needs_neither_n_nor_d(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("x,y,loss\n1,2,3\n2,,3\n0,1,3\n4,1,0\n")
+    assert list(load.load(path, needs=("x", "loss"))["x"]) == [1, 2]
+    runs = load.load(path, needs=("y", "loss"), nonnegative=("x",))
+    assert list(runs["x"]) == [1, 0]
+    with pytest.raises(load.DataError, match="any two of n_params, tokens and flops"):
+        load.load(path, needs=("n_params", "loss"))
+    path.write_text("n_params,loss\n1,3\n2,2\n")
+    assert "flops" not in load.load(path, needs=("n_params", "loss"))
+
+
+def test_third_of_n_d_and_c_follows(tmp_path):
+    n, d, c = np.array([1e6, 2e6]), np.array([3e8, 5e8]), np.array([1.8e15, 6e15])
+    full = {"n_params": n, "tokens": d, "flops": c, "loss": np.array([3.0, 2.0])}
+    for missing in ("n_params", "tokens", "flops"):
+        runs = load.runs_from({name: values for name, values in full.items() if name != missing})
+        assert runs[missing] == pytest.approx(full[missing], rel=1e-12)
+        assert len(runs.notes) == 1
+        assert missing.split("_")[0] in runs.notes[0]
+
+
+def test_text_in_rows_that_failed_is_no_matter(tmp_path):
+    path = tmp_path / "runs.csv"
+    path.write_text("n_params,tokens,loss,status\n1,2,3,finished\n1,2,boom,crashed\n1,2,2,\n")
+    runs = load.load(path)
+    assert runs["loss"].tolist() == [3.0]
+    assert runs.excluded_counts() == {"status crashed": 1, "status missing": 1}
+
+
+def test_a_table_may_have_a_column_called_row(tmp_path):
+    path = tmp_path / "runs.csv"
+    path.write_text("row,n_params,tokens,loss\nx,1,2,3\ny,1,2,3\n")
+    runs = load.load(path, where="table_row == 'y'")
+    assert runs.names() == ("row 2",)
+    assert "table_row" in runs.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "text"),
+    [
+        ([3], "row 3"),
+        ([3, 17, 18, 19], "rows 3, 17-19"),
+        ([19, 3, 18, 17], "rows 3, 17-19"),
+        ([1, 3, 5, 7, 8], "rows 1, 3 and 3 more"),
+    ],
+)
+def test_row_lists(rows, text):
+    assert load.row_list(np.array(rows), shown=2) == text
+
+
+@given(st.sets(st.integers(1, 60), min_size=1))
+def test_row_spans_cover_exactly_the_rows(rows):
+    spans = load.row_spans(np.array(list(rows)))
+    assert sorted(rows) == [row for first, last in spans for row in range(first, last + 1)]
+    assert all(late[0] > early[1] + 1 for early, late in itertools.pairwise(spans))
 
 
 def test_files_that_are_not_there_or_of_no_kind(tmp_path):
@@ -125,6 +319,22 @@ def test_the_best_learning_rate_of_each_seed_stays():
 
 def test_missing_budgets_do_not_split_a_group():
     assert len(load.best_rate(sweep_rows(budget=np.full(4, np.nan)))) == 2
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 2)] * 3, st.floats(1, 2)), min_size=1, max_size=30))
+def test_best_rate_is_the_minimum_of_each_group(rows):
+    width, depth, seed, loss = (np.array(values, dtype=float) for values in zip(*rows, strict=True))
+    ones = np.ones(len(rows))
+    names = {"n_params": ones, "tokens": ones, "learning_rate": ones, "loss": loss}
+    runs = load.runs_from({"width": width, "depth": depth, "seed": seed, **names})
+    best = {}
+    for key, value in zip(zip(width, depth, seed, strict=True), loss, strict=True):
+        best[key] = min(value, best.get(key, np.inf))
+    kept = load.best_rate(runs)
+    found = zip(kept["width"], kept["depth"], kept["seed"], strict=True)
+    assert dict(zip(found, kept["loss"], strict=True)) == best
+    assert len(kept) == len(best)
+    assert kept.n_excluded == len(rows) - len(best)
 
 
 def test_forecasts_are_set_apart():

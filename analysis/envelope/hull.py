@@ -2,7 +2,10 @@
 
 Hoffmann et al. 2022, section 3.1: about 1500 log-spaced C; at each, the run with the lowest loss; then ln N over ln C
 by least squares. Where the envelope belongs to the smallest or the largest size, N* lies beyond the sizes tried: those
-points are marked and left out of the line.
+points are marked and left out of the line. Which runs are kept moves the exponent (Gemstones, McLeish et al. 2025:
+.46 to .80 on the same runs), so it is read again without the smallest and the largest sizes.
+
+Dimension letters: B resamples (or choices of runs), R runs with a curve, G values of C.
 """
 
 import dataclasses
@@ -12,9 +15,23 @@ import numpy as np
 
 from analysis import uncertainty
 from analysis.budgets import slope_over
+from analysis.lines import lines
 from analysis.load import DataError, Runs
 
 POINTS = 1500
+DROPPED = 3  # at most so many of the smallest, and of the largest, sizes are left out in turn
+LEAST_SIZES = 4  # that stay: two of them are interior
+BLOCK = 4_000_000  # resamples times values of C at a time
+
+
+@dataclasses.dataclass(frozen=True)
+class Kept:
+    """The exponent without the `smallest` smallest and the `largest` largest sizes."""
+
+    smallest: int
+    largest: int
+    sizes: int  # that stay
+    a: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +49,13 @@ class Envelope:
     level: float
     name: str
     notes: tuple[str, ...]
+    kept: tuple[Kept, ...] = ()  # all sizes first
+
+    @property
+    def spread(self) -> tuple[float, float] | None:
+        """Least and greatest exponent over the sizes kept; None where no choice of them has one."""
+        found = [choice.a for choice in self.kept if np.isfinite(choice.a)]
+        return (min(found), max(found)) if found else None
 
     @property
     def a(self) -> float:
@@ -45,7 +69,9 @@ class Envelope:
     def to_json(self) -> dict[str, Any]:
         """The line without the points."""
         names = ("a", "a_interval", "level", "name", "line")
-        return {name: getattr(self, name) for name in names} | {"notes": list(self.notes), "points": len(self.flops)}
+        found = {name: getattr(self, name) for name in (*names, "spread")}
+        kept = [dataclasses.asdict(choice) for choice in self.kept]
+        return found | {"kept": kept, "notes": list(self.notes), "points": len(self.flops)}
 
 
 def envelope(
@@ -59,27 +85,29 @@ def envelope(
     uncertainty.check("bootstrap", bootstrap, level)
     rows, grid, table = _table(curves, runs, points)
     n, tokens_each = runs["n_params"][rows], runs["tokens"][rows] / runs["flops"][rows]
-    best, loss = _lowest(table)
+    order = np.argsort(np.where(np.isfinite(table), table, np.inf), axis=0, kind="stable")
+    order[~np.isfinite(np.take_along_axis(table, order, axis=0))] = -1  # beyond a curve: nobody
+    best = order[0]
     edge = (n[best] == n.min()) | (n[best] == n.max())
-    line = _line(grid, n[best], ~edge)
+    line = _lines(order, n, grid, np.ones((1, len(rows)), dtype=bool))[0]
     a_interval = None
     if bootstrap:
-        weights = uncertainty.resample(uncertainty.units(runs)[rows], bootstrap, seed)
-        slopes = [_line(grid, *_resampled(table, n, row > 0))[1] for row in weights]
-        a_interval = uncertainty.percentile(np.array(slopes), level)
+        drawn = uncertainty.resample(uncertainty.units(runs)[rows], bootstrap, seed) > 0
+        a_interval = uncertainty.percentile(_lines(order, n, grid, drawn)[:, 1], level)
     names = np.array([runs.run_id(i) for i in rows])
     return Envelope(
         flops=grid,
-        loss=loss,
+        loss=np.exp(table[best, np.arange(len(grid))]),
         n_params=n[best],
         tokens=grid * tokens_each[best],
         run_id=names[best],
         edge=edge,
-        line=line,
+        line=(float(line[0]), float(line[1])),
         a_interval=a_interval,
         level=level,
         name=slope_over(runs.select(np.isin(np.arange(len(runs)), rows), "no curve")),
         notes=_notes(runs, rows, edge),
+        kept=_kept(order, n, grid),
     )
 
 
@@ -110,26 +138,46 @@ def curve_loss(curves: Runs) -> tuple[str, np.ndarray]:
     return ("validation loss", loss) if evaluated else ("training loss", curves.numbers("train_loss"))
 
 
-def _lowest(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    filled = np.where(np.isfinite(table), table, np.inf)
-    best = filled.argmin(axis=0)
-    return best, np.exp(filled[best, np.arange(table.shape[1])])
+def _lines(order_RxG: np.ndarray, n_R: np.ndarray, flops_G: np.ndarray, present_BxR: np.ndarray) -> np.ndarray:
+    """(B, 2) lines of ln N over ln C along the interior of the envelope of the runs present; NaN without two sizes.
+
+    `order` ranks the runs at each C by their loss, -1 for none: the envelope is the first that is present.
+    """
+    width = max(1, BLOCK // len(flops_G))
+    parts = [present_BxR[i : i + width] for i in range(0, len(present_BxR), width)]
+    return np.concatenate([_lines_of(order_RxG, np.log(n_R), np.log(flops_G), part) for part in parts])
 
 
-def _resampled(table: np.ndarray, n: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """N of the envelope of the runs present, and where it is interior to their sizes."""
-    sizes = n[present]
-    best, loss = _lowest(table[present])
-    inside = np.isfinite(loss) & (sizes[best] != sizes.min()) & (sizes[best] != sizes.max())
-    return sizes[best], inside
+def _lines_of(order_RxG: np.ndarray, x_R: np.ndarray, log_c_G: np.ndarray, present_BxR: np.ndarray) -> np.ndarray:
+    log_n = np.full((len(present_BxR), len(log_c_G)), np.nan)
+    open_BxG = np.ones_like(log_n, dtype=bool)
+    for run_G in order_RxG:
+        here = open_BxG & (run_G >= 0) & present_BxR[:, run_G]
+        log_n[here] = np.broadcast_to(x_R[run_G], log_n.shape)[here]
+        open_BxG &= ~here & (run_G >= 0)
+        if not open_BxG.any():
+            break
+    least, most = np.where(present_BxR, x_R, np.inf), np.where(present_BxR, x_R, -np.inf)
+    inside = (log_n > least.min(axis=1, keepdims=True)) & (log_n < most.max(axis=1, keepdims=True))
+    log_n[~inside] = np.nan
+    found = lines(log_c_G, log_n)
+    several = np.where(inside, log_n, -np.inf).max(axis=1) > np.where(inside, log_n, np.inf).min(axis=1)
+    found[~several] = np.nan
+    return found
 
 
-def _line(flops: np.ndarray, n_params: np.ndarray, inside: np.ndarray) -> tuple[float, float]:
-    """Intercept and slope of ln N over ln C; NaN without two sizes inside."""
-    if len(np.unique(n_params[inside])) < 2:
-        return float("nan"), float("nan")
-    slope, intercept = np.polyfit(np.log(flops[inside]), np.log(n_params[inside]), 1)
-    return float(intercept), float(slope)
+def _kept(order_RxG: np.ndarray, n_R: np.ndarray, flops_G: np.ndarray) -> tuple[Kept, ...]:
+    """The exponent for every number of sizes left out at either end, as long as LEAST_SIZES stay."""
+    sizes = np.unique(n_R)
+    ends = range(DROPPED + 1)
+    choices = [
+        (low, high) for low in ends for high in ends if low + high == 0 or len(sizes) - low - high >= LEAST_SIZES
+    ]
+    stay = [sizes[low : len(sizes) - high] for low, high in choices]
+    present = np.array([(n_R >= part[0]) & (n_R <= part[-1]) for part in stay])
+    slopes = _lines(order_RxG, n_R, flops_G, present)[:, 1]
+    rows = zip(choices, stay, slopes, strict=True)
+    return tuple(Kept(low, high, len(part), float(a)) for (low, high), part, a in rows)
 
 
 def _notes(runs: Runs, rows: np.ndarray, edge: np.ndarray) -> tuple[str, ...]:

@@ -1,0 +1,34 @@
+"""N, D, C and the shape of a run of this project, counted anew from the settings that its log holds."""
+
+from collections.abc import Mapping
+from typing import Any
+
+NEEDED = ("model.width", "model.depth", "train.steps", "train.batch_size", "task.context")
+UNKNOWN = ("run_id", "unique_tokens", "epochs", "corpus_hash", "technique", "strength", "trunk")
+
+
+def described(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns of the runs table that follow from dotted settings; nothing for another program's settings.
+
+    Settings that this version does not know, or whose values it refuses, describe nothing.
+    """
+    if not all(name in settings for name in NEEDED):
+        return {}
+    from scaling_laws import compute, config, describe
+
+    run = config.RunConfig()
+    types = config.field_types(run)
+    try:
+        run = config.replace(run, {name: _value(types.get(name), value) for name, value in settings.items()})
+        config.validate_run(run)
+    except (config.ConfigError, ValueError):
+        return {}
+    size = run.task.vocab_size
+    counts = compute.count(run.model, size, run.task.context)
+    row = describe.describe(run, counts, run_id="", vocab_size=size, unique_tokens=1, corpus_hash="")
+    return {name: value for name, value in row.items() if name not in UNKNOWN}
+
+
+def _value(kind: Any, value: Any) -> Any:
+    """A log keeps every number as a float."""
+    return int(value) if kind is int else value
