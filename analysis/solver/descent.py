@@ -21,6 +21,7 @@ LAD_DELTAS = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
 MAX_STEP = 2.0
 PRECISION = 1e-13  # a promised decrease below this share of the objective ends the descent
 STUCK = 1e8  # damping beyond which no exact step goes down
+ROUNDING = 1e-14  # a residual of ln loss that is nothing
 WIDE = 1e-2  # corner of the first approach
 APPROACH = 15  # majorised steps a turn
 TURNS = 12
@@ -62,6 +63,12 @@ class Problem:
     def clip(self, theta_BxP: np.ndarray) -> np.ndarray:
         """The nearest point of the box."""
         return np.clip(theta_BxP, self.low_P, self.high_P)
+
+    @property
+    def negligible(self) -> float:
+        """The objective of residuals at the limit of double precision: noiseless data are fitted when this is left."""
+        least = len(self.y_N) * ROUNDING**2
+        return least / self.objective.delta if self.objective.name == "lad" else least
 
     def held(self, theta_BxP: np.ndarray) -> np.ndarray:
         """(B, P) whether a parameter lies on the box's face, or is a coefficient or exponent of absent terms alone."""
@@ -126,7 +133,7 @@ def newton(
     active = np.flatnonzero(np.isfinite(value))
     for _ in range(iterations):
         trial, promised = _trial(task, theta[active], gradient[active], hessian[active], damping[active], not majorised)
-        small = promised <= PRECISION * value[active] + 1e-300
+        small = promised <= PRECISION * value[active] + task.negligible
         done[active[small]] = True
         active, trial = active[~small], trial[~small]
         if not len(active):
@@ -221,9 +228,10 @@ def _turns(task: Problem, theta_BxP, weights_BxN, far: bool, together: bool = Fa
         open_ = open_[~done]
         if together:
             best = value.min()
-            open_ = open_[value[open_] <= best * (1 + PRUNE) + 1e-25]
-            if len(ended) and value[ended].min() <= best * (1 + MET):
-                open_ = open_[value[open_] > best * (1 + MET) + 1e-25]
+            near = task.negligible
+            open_ = open_[value[open_] <= best * (1 + PRUNE) + near]
+            if len(ended) and value[ended].min() <= best * (1 + MET) + near:
+                open_ = open_[value[open_] > best * (1 + MET) + near]
         if not len(open_):
             break
     return theta, value
