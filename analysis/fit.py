@@ -6,11 +6,21 @@ From Python: `fit(load(path), law="chinchilla", bootstrap=1000)`.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from analysis.fitting import Fit, fit, read_fit
+if TYPE_CHECKING:
+    from analysis.fitting import Fit, fit, read_fit
 
 __all__ = ["Fit", "fit", "read_fit", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    """The names of `analysis.fitting`, imported when they are asked for: --help needs none of them."""
+    if name not in ("Fit", "fit", "read_fit"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from analysis import fitting
+
+    return getattr(fitting, name)
 
 
 def run(values: Any = None) -> None:

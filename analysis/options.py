@@ -1,12 +1,12 @@
 """What one chooses about a fit: the rows, the law, the objective, the intervals. Each choice is a flag of the binaries.
 
-Options() needs no command line; absl is imported only to define the flags.
+Options() needs no command line; absl is imported only to define the flags, and neither needs NumPy.
 """
 
 import dataclasses
 from typing import Any
 
-from analysis import counts, laws, solver, uncertainty, weighting
+from analysis import choices
 from scaling_laws.config import ConfigError
 
 RUNS_HELP = "workdir of a sweep, or a .parquet, .csv or .jsonl table of runs"
@@ -26,17 +26,17 @@ class Options:
 
     columns: str | None = _flag(None, "ours=theirs pairs, as n_params=N,tokens=D,loss=loss")
     where: str | None = _flag(None, "keep rows for which this holds, as \"family == 'transformer'\"")
-    params_convention: str = _flag("n_params", f"which count is N: {', '.join(counts.PARAMS)}")
-    flops_convention: str = _flag("flops", f"which count is C: {', '.join(counts.FLOPS)}")
-    law: str = _flag("chinchilla", f"law of approach 3: {', '.join(laws.LAWS)}")
+    params_convention: str = _flag("n_params", f"which count is N: {', '.join(choices.PARAMS)}")
+    flops_convention: str = _flag("flops", f"which count is C: {', '.join(choices.FLOPS)}")
+    law: str = _flag("chinchilla", f"law of approach 3: {', '.join(choices.LAWS)}")
     terms: str | None = _flag(None, "columns of a law over columns, as width,depth,tokens for power_sum")
     breaks: int | None = _number(None, "breaks of broken_power")
     fixed: str | None = _flag(None, "coefficients held at a value, as alpha=0.35,E=1.7")
-    objective: str = _flag("huber", f"what is minimised: {', '.join(solver.OBJECTIVES)}")
+    objective: str = _flag("huber", f"what is minimised: {', '.join(choices.OBJECTIVES)}")
     delta: float = _flag(1e-3, "corner of the Huber loss, in ln loss")
-    weights: str = _flag("none", f"of the runs: {weighting.ALLOWED}")
+    weights: str = _flag("none", f"of the runs: {choices.WEIGHTS}")
     bootstrap: int = _flag(0, "resamples behind the intervals; 0: none")
-    interval: str = _flag("bootstrap", f"kind of interval: {', '.join(uncertainty.INTERVALS)}")
+    interval: str = _flag("bootstrap", f"kind of interval: {', '.join(choices.INTERVALS)}")
     level: float = _flag(0.9, "share of the intervals")
     holdout: str | None = _flag(None, "leave out and score: 4 (above a quarter of the largest budget), or budgets=2")
     include_forecasts: bool = _flag(False, "fit runs of purpose forecast too")
@@ -45,6 +45,8 @@ class Options:
     @property
     def law_name(self) -> str:
         """The law with its terms: `power_sum(width,depth)`."""
+        from analysis import laws
+
         return laws.with_terms(self.law, self.terms, self.breaks)
 
     @property

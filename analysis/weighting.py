@@ -3,11 +3,10 @@
 import numpy as np
 
 from analysis import uncertainty
+from analysis.choices import EQUAL, SEED_NOISE, WEIGHTS
 from analysis.load import DataError, Runs
 from scaling_laws.config import ConfigError, nearest
 
-EQUAL, SEED_NOISE = "none", "seed_noise"
-ALLOWED = f"{EQUAL}, {SEED_NOISE}, a column of standard errors, or a column to a power, as tokens^0.5"
 LEAST_NOISE = 0.1  # of the median: a run cannot count more than a hundred times as much as a typical one
 
 
@@ -25,7 +24,7 @@ def weights_of(runs: Runs, choice: str = EQUAL) -> np.ndarray | None:
     column, _, power = choice.partition("^")
     if column not in runs:
         raise ConfigError(
-            f"weights: {choice!r}; allowed: {ALLOWED}{nearest(column, (EQUAL, SEED_NOISE, *runs.columns))}"
+            f"weights: {choice!r}; allowed: {WEIGHTS}{nearest(column, (EQUAL, SEED_NOISE, *runs.columns))}"
         )
     values = runs.numbers(column)
     if not (np.isfinite(values) & (values > 0)).all():
@@ -38,7 +37,7 @@ def _powered(values: np.ndarray, choice: str, power: str) -> np.ndarray:
     try:
         weights = (values / values.max()) ** float(power)
     except ValueError:
-        raise ConfigError(f"weights: {choice!r}; allowed: {ALLOWED}") from None
+        raise ConfigError(f"weights: {choice!r}; allowed: {WEIGHTS}") from None
     return weights / weights.mean()
 
 

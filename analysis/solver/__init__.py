@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from analysis.choices import OBJECTIVES
 from analysis.solver.descent import LAD_DELTAS, Problem, descend, problem, search
-from analysis.solver.objective import OBJECTIVES, Objective
+from analysis.solver.objective import Objective
 from analysis.solver.starts import starts
 from scaling_laws.config import ConfigError
 

@@ -4,9 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from analysis.choices import OBJECTIVES
 from scaling_laws.config import ConfigError, nearest
-
-OBJECTIVES = ("huber", "lad", "log_mse", "mse", "log1p_mse")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,8 +1,7 @@
 """What one may ask of intervals."""
 
+from analysis.choices import INTERVALS
 from scaling_laws.config import ConfigError, nearest
-
-INTERVALS = ("bootstrap", "bca", "profile", "delta")
 
 
 def check(interval: str, bootstrap: int, level: float) -> None:
