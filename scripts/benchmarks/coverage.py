@@ -24,11 +24,6 @@ from analysis.frontier import exponent_of_n
 from analysis.load import Runs, runs_from
 from analysis.published import HOFFMANN_2022
 
-_DRAWS = flags.DEFINE_integer("draws", 200, "draws of the noise", lower_bound=1)
-_RESAMPLES = flags.DEFINE_integer("resamples", 400, "resamples behind bootstrap and bca", lower_bound=1)
-_JOBS = flags.DEFINE_integer("jobs", 2, "processes", lower_bound=1)
-_OUT = flags.DEFINE_string("out", "docs/results/coverage.csv", "CSV to write")
-
 TRUTH = HOFFMANN_2022.coefficients
 NOISE, LEVEL = 0.005, 0.95
 LEAST, MOST = 0.90, 0.99
@@ -121,7 +116,7 @@ def table(draws: int, resamples: int, jobs: int) -> Iterator[Covered]:
 def run() -> None:
     """Measures, prints and writes the table."""
     rows = []
-    for row in table(_DRAWS.value, _RESAMPLES.value, _JOBS.value):
+    for row in table(flags.FLAGS.draws, flags.FLAGS.resamples, flags.FLAGS.jobs):
         rows.append(row)
         verdict = "" if row.passes else "  outside"
         print(
@@ -129,9 +124,18 @@ def run() -> None:
             flush=True,
         )
     columns = [field.name for field in dataclasses.fields(Covered)]
-    write_atomically(Path(_OUT.value), csv_bytes((dataclasses.asdict(row) for row in rows), columns))
-    print(f"{_OUT.value}: {sum(row.passes for row in rows)} of {len(rows)} within {LEAST:.0%} to {MOST:.0%}")
+    write_atomically(Path(flags.FLAGS.out), csv_bytes((dataclasses.asdict(row) for row in rows), columns))
+    print(f"{flags.FLAGS.out}: {sum(row.passes for row in rows)} of {len(rows)} within {LEAST:.0%} to {MOST:.0%}")
+
+
+def define_flags() -> None:
+    """The flags of this benchmark."""
+    flags.DEFINE_integer("draws", 200, "draws of the noise", lower_bound=1)
+    flags.DEFINE_integer("resamples", 400, "resamples behind bootstrap and bca", lower_bound=1)
+    flags.DEFINE_integer("jobs", 2, "processes", lower_bound=1)
+    flags.DEFINE_string("out", "docs/results/coverage.csv", "CSV to write")
 
 
 if __name__ == "__main__":
+    define_flags()
     cli.main(run)
