@@ -48,8 +48,9 @@ def parabolas(u_N: np.ndarray, loss_N: np.ndarray, weights_BxN: np.ndarray) -> n
     basis = np.stack([np.ones_like(u_N), u_N, u_N**2])
     gram = np.einsum("bn,in,jn->bij", weights_BxN, basis, basis, optimize=True)
     moment = weights_BxN @ (basis * loss_N).T
-    sizes, which = np.unique(u_N, return_inverse=True)
-    present = np.stack([weights_BxN[:, which == k].sum(axis=1) > 0 for k in range(len(sizes))]).sum(axis=0)
+    order = np.argsort(u_N, kind="stable")
+    first = np.flatnonzero(np.append(True, np.diff(u_N[order]) > 0))  # of every different u
+    present = (np.add.reduceat(weights_BxN[:, order], first, axis=1) > 0).sum(axis=1)
     gram[present < 3] = np.eye(3)
     solved = np.linalg.solve(gram, moment[:, :, None])[:, :, 0]
     solved[present < 3] = np.nan
