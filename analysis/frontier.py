@@ -133,18 +133,3 @@ def tokens_at(compute: Compute, n_params: Any, flops: Any) -> np.ndarray:
 def loss_of(c: Mapping[str, Any], n_params: Any, tokens: Any) -> np.ndarray:
     """(E + A N^-alpha + B D^-beta)^outer."""
     return (c["E"] + c["A"] * n_params ** -c["alpha"] + c["B"] * tokens ** -c["beta"]) ** c["outer"]
-
-
-def surface_coefficients(law: str, c: Mapping[str, Any]) -> dict[str, Any] | None:
-    """E, A, B, alpha, beta, outer of a fitted law, or None where the law has no frontier over N and D."""
-    if law == "chinchilla":
-        return {**{name: c[name] for name in ("E", "A", "B", "alpha", "beta")}, "outer": _ones(c["A"])}
-    if law == "kaplan":
-        ratio = c["alpha_N"] / c["alpha_D"]
-        one = _ones(c["D_c"])
-        return {"E": 0 * one, "A": c["N_c"] ** ratio, "B": c["D_c"], "alpha": ratio, "beta": one, "outer": c["alpha_D"]}
-    return None
-
-
-def _ones(like: Any) -> Any:
-    return np.ones_like(like) if np.ndim(like) else 1.0

@@ -1,17 +1,16 @@
 """The page of an audit: one self-contained file without a script, figures inside it and as files beside it."""
 
 import base64
-import hashlib
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 
 from analysis.audit import figures
 from analysis.audit.examine import Audit
 from analysis.audit.findings import Estimate, Finding
 from analysis.figures.chart import Drawing
-from analysis.figures.style import ROLES, write_atomically
+from analysis.figures.style import write_atomically
 from analysis.load import row_list
+from analysis.page.document import policy_hash, style
 from analysis.page.markup import Markup, join, raw_element, tag
 from analysis.page.sections import between, short
 from analysis.page.tables import fact_list, plain_table
@@ -47,15 +46,15 @@ def write_page(found: Audit, out: Path) -> list[Path]:
 
 def page(found: Audit, images: Mapping[str, Markup] | None = None) -> str:
     """The text of the page; `images`: check -> its figure."""
-    images, style = images or {}, _style()
-    policy = f"default-src 'none'; style-src '{_hash(style)}'; img-src data:; base-uri 'none'; form-action 'none'"
+    images, sheet = images or {}, style(OWN_STYLE)
+    policy = f"default-src 'none'; style-src '{policy_hash(sheet)}'; img-src data:; base-uri 'none'; form-action 'none'"
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
         tag("meta", http_equiv="Content-Security-Policy", content=policy),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("title", TITLE),
-        raw_element("style", style),
+        raw_element("style", sheet),
     )
     links = [tag("a", text, href=f"#{name}") for name, text in SECTIONS.items()]
     main = tag(
@@ -160,15 +159,3 @@ def _image(drawing: Drawing, path: Path) -> Markup:
     data = base64.b64encode(path.read_bytes()).decode()
     picture = tag("img", src=f"data:image/svg+xml;base64,{data}", alt=drawing.title, class_="drawn")
     return tag("figure", Markup(picture.removesuffix("</img>")), tag("figcaption", drawing.caption))
-
-
-def _style() -> str:
-    """The report's style with its colours, and this page's own."""
-    text = resources.files("analysis.page").joinpath("page.css").read_text(encoding="utf-8")
-    for scheme, name in enumerate(("LIGHT_ROLES", "DARK_ROLES")):
-        text = text.replace(name, "\n".join(f"  --{role}: {pair[scheme]};" for role, pair in ROLES.items()))
-    return text + OWN_STYLE
-
-
-def _hash(source: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()

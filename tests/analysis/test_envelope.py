@@ -9,7 +9,7 @@ import pytest
 import synthetic
 from known import HOFFMANN, surface
 
-from analysis import envelope, frontier, load
+from analysis import envelope, frontier, laws, load
 from analysis.envelope import hull
 
 SIZES = tuple(np.geomspace(1e7, 1e10, 40))
@@ -32,7 +32,7 @@ def curves_and_runs(sizes=SIZES, schedule="constant"):
 def test_the_envelope_follows_the_frontier():
     curves, runs = curves_and_runs()
     found = envelope.envelope(curves, runs)
-    exact = frontier.Frontier(frontier.surface_coefficients("chinchilla", HOFFMANN), frontier.Compute())
+    exact = frontier.Frontier(laws.get("chinchilla").surface(HOFFMANN), frontier.Compute())
     inside = ~found.edge
     assert inside.mean() > 0.4
     assert found.loss[inside] == pytest.approx(exact.loss(found.flops[inside]), rel=2e-3)

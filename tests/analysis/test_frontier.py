@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from scipy import optimize
 
-from analysis import frontier
+from analysis import frontier, laws
 from analysis.lines import frontier_line, lines
 from analysis.load import DataError
 from analysis.published import BESIROGLU_2024, HOFFMANN_2022, KAPLAN_2020
 
 
 def make(law, k=6.0, p=0.0):
-    surface = frontier.surface_coefficients(law.law, law.coefficients)
+    surface = laws.get(law.law).surface(law.coefficients)
     assert surface is not None
     return frontier.Frontier(surface, frontier.Compute(k, p))
 
@@ -83,7 +83,7 @@ def test_lines_without_two_points_are_nan_and_leave_the_others_alone():
 
 
 def test_samples_are_the_same_closed_form_for_each_resample():
-    base = frontier.surface_coefficients("chinchilla", BESIROGLU_2024.coefficients)
+    base = laws.get("chinchilla").surface(BESIROGLU_2024.coefficients)
     samples = {name: np.array([value, 1.1 * value]) for name, value in base.items()}
     front = frontier.Frontier(base, frontier.Compute(), samples)
     c = np.array([1e18, 1e20, 1e22])

@@ -11,7 +11,7 @@ from known import CHINCHILLA_COLUMNS, chinchilla_points, isoflop_runs, published
 from scipy import optimize
 from scipy.interpolate import Akima1DInterpolator
 
-from analysis import frontier, isoflop
+from analysis import frontier, isoflop, laws
 from analysis.fitting import fit
 from analysis.isoflop import akima, parabola
 from analysis.load import DataError, runs_from
@@ -24,7 +24,7 @@ BIASES = [(2, 0.00142), (4, 0.00569), (8, 0.01279), (16, 0.02273)]
 
 
 def exact():
-    surface = frontier.surface_coefficients("chinchilla", HOFFMANN_2022.coefficients)
+    surface = laws.get("chinchilla").surface(HOFFMANN_2022.coefficients)
     assert surface is not None
     return frontier.Frontier(surface, frontier.Compute())
 

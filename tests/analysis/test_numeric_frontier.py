@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import optimize
 
-from analysis import frontier
+from analysis import frontier, laws
 from analysis.numeric_frontier import NumericFrontier
 from analysis.published import BESIROGLU_2024, HOFFMANN_2022, KAPLAN_2020
 
@@ -12,7 +12,7 @@ FLOPS = np.geomspace(1e15, 1e25, 21)
 
 
 def coefficients(law):
-    found = frontier.surface_coefficients(law.law, law.coefficients)
+    found = laws.get(law.law).surface(law.coefficients)
     assert found is not None
     return found
 
