@@ -50,7 +50,10 @@ def train_once(config: RunConfig, workdir: Path) -> dict[str, Any] | None:
                 print(f"{run_id}: {row['status']} already in {workdir}, not trained again")
                 return row
         from scaling_laws.train import loop
+        from scaling_laws.train.programs import keep_compiled
         from scaling_laws.train.watch import Watch
+
+        keep_compiled(machine.compile_cache_folder())
 
         try:
             with (

@@ -107,6 +107,18 @@ class TrainConfig:
     curve_points: int = setting(20, "log-spaced points of the training curve", low=2, high=10000, identity=False)
     curve_eval_tokens: int = setting(16384, "validation tokens a curve point", low=256, high=1 << 40, identity=False)
     steps_per_dispatch: int = setting(50, "optimiser steps a dispatch", low=1, high=100000, identity=False)
+    accumulation: int = setting(
+        0,
+        "parts of a batch whose gradients are summed; 0: as suits the caches of a CPU, one elsewhere",
+        low=0,
+        high=1 << 20,
+        identity=False,
+    )
+    backend: str = setting("jit", "how devices share a batch", choices=("jit", "pmap"), identity=False)
+    data_devices: int = setting(1, "devices that each take a share of the windows", low=1, high=1 << 16, identity=False)
+    fsdp_devices: int = setting(
+        1, "the same, each also keeping a slice of every large tensor", low=1, high=1 << 16, identity=False
+    )
     checkpoint_seconds: float = setting(30.0, "seconds between checkpoints; 0: none", low=0, high=1e6, identity=False)
     stop_loss: float = setting(
         20.0, "a training loss above this, or not finite, ends the run as diverged", low=1, high=1e9
@@ -159,6 +171,14 @@ class SweepConfig:
     max_epochs: float = setting(4.0, "refuse a run that reads the train split more often", low=0.01, high=1e6)
     min_steps: int = setting(50, "refuse a run with fewer optimiser steps", low=2, high=1 << 40)
     workers: int = setting(0, "processes; 0: one a core", low=0, high=4096, identity=False)
+    strategy: str = setting(
+        "auto",
+        "how runs of one shape share a device: processes (one run each), map or vmap (packs), devices (a pack over "
+        "them); auto: processes on a CPU, vmap on an accelerator, devices on several",
+        choices=("auto", "processes", "map", "vmap", "devices"),
+        identity=False,
+    )
+    pack_size: int = setting(0, "most runs a pack; 0: 32", low=0, high=65536, identity=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,6 +186,12 @@ class ExperimentConfig(RunConfig):
     """A run and the sweep around it: what `--config` names."""
 
     sweep: SweepConfig = dataclasses.field(default_factory=SweepConfig)
+
+
+def form(run: RunConfig) -> RunConfig:
+    """What runs share that one program can advance together: all but the seeds and the numbers of the optimiser."""
+    numbers = [path for path, kind in field_types(run.optimizer, "optimizer.").items() if kind is float]
+    return replace(run, dict.fromkeys(numbers, 0.0) | {"train.seed": 0, "train.data_seed": 0})
 
 
 def leaves(config: Any, prefix: str = "") -> Iterator[tuple[str, dataclasses.Field, Any]]:
@@ -281,6 +307,13 @@ def validate_run(config: RunConfig) -> None:
         if getattr(model, name) == AXIS:
             raise ConfigError(f"model.{name}: 0; allowed: 1 or more outside a sweep")
     validate_heads(model)
+    train = config.train
+    shares = max(1, train.accumulation) * train.data_devices * train.fsdp_devices
+    if train.batch_size % shares:
+        raise ConfigError(
+            f"train.batch_size: {train.batch_size}; allowed: a multiple of {shares}, "
+            "train.accumulation x train.data_devices x train.fsdp_devices"
+        )
     if task.tokenizer == "bytes" and task.vocab_size != 256:
         raise ConfigError(f"task.vocab_size: {task.vocab_size}; allowed: 256 with task.tokenizer=bytes")
     if task.tokenizer == "bpe" and task.vocab_size < 257:

@@ -14,12 +14,13 @@ from scaling_laws.describe import describe
 from scaling_laws.interrupts import interruptible
 from scaling_laws.progress import duration
 from scaling_laws.sweep import schedule
-from scaling_laws.sweep.messages import At, Died, Done, Failed, Said, Stopped
+from scaling_laws.sweep.messages import At, Died, Done, Failed, Ready, Said, Stopped
 from scaling_laws.sweep.meter import Display, Meter
 from scaling_laws.sweep.planned import PlannedRun, TaskFacts
 from scaling_laws.sweep.pool import Pool, Worker
 from scaling_laws.sweep.show import plural
 from scaling_laws.table import SETTLED, Journal
+from scaling_laws.train import saved
 
 Row = dict[str, Any]
 Say = Callable[[str], None]
@@ -40,26 +41,39 @@ class Summary:
     remaining: int
     interrupted: bool
     wall_seconds: float
+    start_seconds: float = 0.0  # of all workers: from the start of the process until its task was loaded
+    write_seconds: float = 0.0  # of the parent, for the journal
+    workers: int = 1
 
     def count(self, status: str) -> int:
         """How many of the runs done now ended with `status`."""
         return sum(row["status"] == status for row in self.rows)
 
+    def spent(self) -> dict[str, float]:
+        """Seconds by what they were spent on; all workers together, but for `write`, the parent's own.
+
+        `start`: imports and the task. `compile`: with initialising and placing the data. `idle`: waiting for work, at
+        the end above all.
+        """
+        parts = {
+            name: sum(row.get(f"{name}_seconds") or 0.0 for row in self.rows) for name in ("compile", "step", "eval")
+        }
+        working = sum(row.get("wall_seconds") or 0.0 for row in self.rows)
+        idle = max(0.0, self.workers * self.wall_seconds - self.start_seconds - working)
+        return {"start": self.start_seconds, **parts, "write": self.write_seconds, "idle": idle}
+
     def line(self) -> str:
         """`24 runs, 6 programs, ...`: counts, and the seconds of all workers together by what they were spent on."""
         shapes = {(row["width"], row["depth"]) for row in self.rows}
-        spent = {part: sum(row.get(f"{part}_seconds") or 0.0 for row in self.rows) for part in _PARTS}
+        spent = self.spent()
         parts = " / ".join(f"{seconds:.0f}" for seconds in spent.values())
         others = [f"{self.count(status)} {status}" for status in ("diverged", "failed") if self.count(status)]
         others += [f"{self.skipped} done before"] if self.skipped else []
         tail = f" ({', '.join(others)})" if others else ""
         return (
-            f"{plural(len(self.rows), 'run')}, {plural(len(shapes), 'program')}, {parts} seconds {' / '.join(_PARTS)}, "
+            f"{plural(len(self.rows), 'run')}, {plural(len(shapes), 'program')}, {parts} seconds {' / '.join(spent)}, "
             f"{duration(self.wall_seconds)} in all{tail}"
         )
-
-
-_PARTS = ("compile", "step", "eval")
 
 
 def _nothing_more(rows: list[Row]) -> Iterable[PlannedRun]:
@@ -101,10 +115,12 @@ class _Execution:
         self.known: set[str] = set()
         self.waiting: list[PlannedRun] = []
         self.lost: dict[str, int] = {}
+        self.alone: set[str] = set()  # runs that are not to be packed again
         self.done: list[Row] = []
         self.skipped = 0
         self.stopping = False
         self.began = time.monotonic()
+        self.start_seconds = self.write_seconds = 0.0
         self.meter = Meter()
         self.display = Display(self.meter)
 
@@ -129,7 +145,7 @@ class _Execution:
 
     @property
     def running(self) -> list[PlannedRun]:
-        return [each.job for each in self.pool.workers if each.job]
+        return [planned for each in self.pool.workers for planned in each.jobs]
 
     @property
     def active(self) -> bool:
@@ -155,35 +171,59 @@ class _Execution:
         for each in self.pool.workers:
             if each.idle and self.waiting:
                 elsewhere = set().union(*(other.compiled for other in self.pool.workers if other is not each))
-                planned = schedule.choose(self.waiting, each.compiled, elsewhere, len(self.pool.workers))
-                self.waiting.remove(planned)
-                self.pool.assign(each, planned)
+                first = schedule.choose(self.waiting, each.compiled, elsewhere, len(self.pool.workers))
+                pack = [first]
+                if first.run_id not in self.alone:
+                    fit = [planned for planned in self.waiting if planned.run_id not in self.alone]
+                    pack = self.pool.packing.choose(first, fit, self._saved_step)
+                self.waiting = [planned for planned in self.waiting if planned not in pack]
+                self.pool.assign(each, pack)
+
+    def _saved_step(self, run_id: str) -> int:
+        """The step from which a run will go on."""
+        return max(saved.steps(saved.folder(self.journal.workdir, run_id)), default=0)
 
     def _take(self, each: Worker, message: Any) -> None:
         match message:
+            case Ready(seconds):
+                self.start_seconds += seconds
             case At(run_id, step):
                 self.meter.at(run_id, step)
             case Said(text):
                 self.say(text)
             case Done(_, row, curve):
                 self._finish(each, row, curve)
-            case Failed(_, reason):
-                assert each.job
-                self._finish(each, self._failed_row(each.job, reason, each.name), [])
+            case Failed(reason):
+                self._failed(each, reason)
             case Stopped():
-                each.job = None
+                each.jobs = []
             case Died(exit_code):
                 self._died(each, exit_code)
 
+    def _failed(self, each: Worker, reason: str) -> None:
+        """A run that raises is a failed row; of a pack nobody knows which one it was, so each is tried alone."""
+        pack, each.jobs = each.jobs, []
+        if len(pack) == 1:
+            self._record(self._failed_row(pack[0], reason, each.name), [])
+        elif pack:
+            self.say(f"{each.name}: {plural(len(pack), 'run')} together: {reason}; each is tried alone")
+            self._try_alone(pack)
+
+    def _try_alone(self, pack: list[PlannedRun]) -> None:
+        self.alone |= {planned.run_id for planned in pack}
+        self.waiting += pack
+
     def _died(self, each: Worker, exit_code: int | None) -> None:
-        planned = each.job
-        if planned is None:
+        pack, each.jobs = each.jobs, []
+        if self.stopping or not pack:
             return
         how = _how(exit_code)
-        self.lost[planned.run_id] = self.lost.get(planned.run_id, 0) + 1
-        each.job = None
-        if self.stopping:
+        if len(pack) > 1:
+            self.say(f"{each.name} {how} with {plural(len(pack), 'run')}; each is tried alone")
+            self._try_alone(pack)
             return
+        (planned,) = pack
+        self.lost[planned.run_id] = self.lost.get(planned.run_id, 0) + 1
         if self.lost[planned.run_id] >= ATTEMPTS:
             self._record(self._failed_row(planned, f"worker {how}, {ATTEMPTS} times", each.name), [])
         else:
@@ -191,11 +231,13 @@ class _Execution:
             self.waiting.append(planned)
 
     def _finish(self, each: Worker, row: Row, curve: list[Row]) -> None:
-        each.job = None
+        each.jobs = [planned for planned in each.jobs if planned.run_id != row["run_id"]]
         self._record(row, curve)
 
     def _record(self, row: Row, curve: list[Row]) -> None:
+        began = time.monotonic()
         self.journal.append(row, curve)
+        self.write_seconds += time.monotonic() - began
         self.rows[row["run_id"]] = row
         self.done.append(row)
         self.meter.finished(row)
@@ -211,7 +253,9 @@ class _Execution:
     def summary(self) -> Summary:
         remaining = len(self.known) - self.skipped - len(self.done)
         wall = time.monotonic() - self.began
-        return Summary(tuple(self.done), self.skipped, remaining, self.stopping, wall)
+        used = min(len(self.pool.workers), max(1, len(self.known)))
+        spent = (self.start_seconds, self.write_seconds)
+        return Summary(tuple(self.done), self.skipped, remaining, self.stopping, wall, *spent, used)
 
 
 def _how(exit_code: int | None) -> str:

@@ -11,6 +11,7 @@ class Setup:
     """What a worker is started with; `core` pins it to a core, None leaves it to the system."""
 
     name: str
+    started: float  # seconds since the epoch
     parent: int
     core: int | None
     task: TaskConfig
@@ -20,13 +21,22 @@ class Setup:
 
 
 @dataclasses.dataclass(frozen=True)
-class Job:
-    """To a worker: do this run."""
+class PackMember:
+    """One run of a job."""
 
     run_id: str
     run: RunConfig
     budget: float
     purpose: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """To a worker: do these runs, of one form, together."""
+
+    members: tuple[PackMember, ...]
+    strategy: str  # map or vmap
+    pack_devices: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +46,9 @@ class Stop:
 
 @dataclasses.dataclass(frozen=True)
 class Ready:
-    """From a worker: the task is loaded, give me a run."""
+    """From a worker: the task is loaded, give me a run; `seconds` since its process was started."""
+
+    seconds: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,17 +77,14 @@ class Done:
 
 @dataclasses.dataclass(frozen=True)
 class Failed:
-    """From a worker: the run raised; `reason` is the type and the message of what it raised."""
+    """From a worker: what it was doing raised; `reason` is the type and the message of what it raised."""
 
-    run_id: str
     reason: str
 
 
 @dataclasses.dataclass(frozen=True)
 class Stopped:
-    """From a worker: stopped as asked, with a checkpoint."""
-
-    run_id: str
+    """From a worker: stopped as asked, with checkpoints."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,14 +4,16 @@ import contextlib
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
 from scaling_laws.config import TaskConfig
 from scaling_laws.sweep import machine, worker
-from scaling_laws.sweep.messages import Died, Job, Ready, Setup, Stop
+from scaling_laws.sweep.messages import Died, Job, PackMember, Ready, Setup, Stop
+from scaling_laws.sweep.packing import ALONE, Packing
 from scaling_laws.sweep.planned import PlannedRun
 
 PATIENCE = 2  # deaths in a row before it was ready, after which a worker is not started again
@@ -23,7 +25,7 @@ class Worker:
     def __init__(self, name: str, core: int | None):
         self.name, self.core = name, core
         self.deaths = 0
-        self.job: PlannedRun | None = None
+        self.jobs: list[PlannedRun] = []
         self.ready = False
         self.compiled: set[tuple[int, int]] = set()
         self.process: Any = None
@@ -32,7 +34,7 @@ class Worker:
     @property
     def idle(self) -> bool:
         """Whether it waits for a run."""
-        return self.ready and self.job is None
+        return self.ready and not self.jobs
 
     @property
     def wire(self) -> connection.Connection:
@@ -49,8 +51,8 @@ class Worker:
 class Pool:
     """`n_workers` processes for one task; a context manager that leaves none behind."""
 
-    def __init__(self, n_workers: int, task: TaskConfig, workdir: Path):
-        self.task, self.workdir = task, workdir
+    def __init__(self, n_workers: int, task: TaskConfig, workdir: Path, packing: Packing = ALONE):
+        self.task, self.workdir, self.packing = task, workdir, packing
         cores = machine.cores()
         pinned = hasattr(os, "sched_setaffinity") and n_workers == len(cores) and not machine.accelerator()
         self.workers = [Worker(f"worker-{i}", cores[i] if pinned else None) for i in range(n_workers)]
@@ -80,6 +82,7 @@ class Pool:
         ours, theirs = spawn.Pipe()
         setup = Setup(
             name=each.name,
+            started=time.time(),
             parent=os.getpid(),
             core=each.core,
             task=self.task,
@@ -91,13 +94,16 @@ class Pool:
         with _environment(machine.worker_environment()), _without_interrupts():
             process.start()
         theirs.close()  # else its end would never be heard of
-        each.process, each.pipe, each.ready, each.job, each.compiled = process, ours, False, None, set()
+        each.process, each.pipe, each.ready, each.jobs, each.compiled = process, ours, False, [], set()
 
-    def assign(self, each: Worker, planned: PlannedRun) -> None:
-        """Hand a run to an idle worker."""
-        each.job = planned
-        each.compiled.add(planned.shape)
-        each.send(Job(planned.run_id, planned.run, planned.budget, planned.purpose))
+    def assign(self, each: Worker, pack: Sequence[PlannedRun]) -> None:
+        """Hand runs of one form to an idle worker."""
+        each.jobs = list(pack)
+        each.compiled.add(pack[0].shape)
+        members = tuple(PackMember(one.run_id, one.run, one.budget, one.purpose) for one in pack)
+        alone = len(members) == 1
+        strategy = "map" if alone else self.packing.strategy
+        each.send(Job(members, strategy, 1 if alone else self.packing.pack_devices))
 
     def ask_to_stop(self) -> None:
         """Ask every worker to write its checkpoint and end."""

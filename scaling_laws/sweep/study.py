@@ -9,6 +9,7 @@ from scaling_laws.config import ConfigError, ExperimentConfig
 from scaling_laws.sweep import machine, rates, show
 from scaling_laws.sweep.execute import Row, Summary, execute
 from scaling_laws.sweep.pace import measured_pace
+from scaling_laws.sweep.packing import Packing
 from scaling_laws.sweep.plan import Plan, plan
 from scaling_laws.sweep.planned import PlannedRun, TaskFacts
 from scaling_laws.sweep.pool import Pool
@@ -68,7 +69,10 @@ def run_grid(grid: Plan, workdir: Path, say: Say = say_now) -> Study:
 def run_plan(grid: Plan, runs: tuple[PlannedRun, ...], workdir: Path, n_workers: int, say: Say = say_now) -> Study:
     """Do `runs`, and the learning-rate checks that the plan's configuration asks for at their budgets."""
     budgets = {planned.budget for planned in runs}
-    with table.Journal(workdir, say) as journal, Pool(n_workers, grid.config.task, workdir) as pool:
+    with (
+        table.Journal(workdir, say) as journal,
+        Pool(n_workers, grid.config.task, workdir, Packing.of(grid.config.sweep)) as pool,
+    ):
 
         def more(rows: list[Row]) -> list[PlannedRun]:
             return [planned for planned in rates.next_rates(grid, rows) if planned.budget in budgets]

@@ -4,19 +4,22 @@ It is single-threaded on a CPU, keeps compiled programs on disk for the other wo
 with its parent.
 """
 
+import contextlib
 import ctypes
 import os
 import signal
 import sys
+import time
 import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scaling_laws.sweep.messages import At, Done, Failed, Job, Ready, Said, Setup, Stop, Stopped
+from scaling_laws.sweep.messages import At, Done, Failed, Job, PackMember, Ready, Said, Setup, Stop, Stopped
 
 if TYPE_CHECKING:
     from scaling_laws.tasks.catalog import Task
+    from scaling_laws.train.watch import Watch
 
 _PR_SET_PDEATHSIG = 1
 
@@ -71,51 +74,65 @@ def _die_with(parent: int) -> None:
 
 
 def _serve(mailbox: Mailbox, setup: Setup) -> None:
-    import jax
-
     from scaling_laws.tasks import catalog
+    from scaling_laws.train.programs import keep_compiled
 
-    jax.config.update("jax_compilation_cache_dir", setup.programs)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    keep_compiled(Path(setup.programs))
     task = catalog.load(setup.task, Path(setup.cache))
-    mailbox.send(Ready())
+    mailbox.send(Ready(time.time() - setup.started))
     while job := mailbox.next_job():
-        mailbox.send(_outcome(job, task, mailbox, setup))
+        if outcome := _outcome(job, task, mailbox, setup):
+            mailbox.send(outcome)
 
 
-def _outcome(job: Job, task: "Task", mailbox: Mailbox, setup: Setup) -> Done | Failed | Stopped:
+def _outcome(job: Job, task: "Task", mailbox: Mailbox, setup: Setup) -> Failed | Stopped | None:
+    """Do a job, its rows sent as they come; what else there is to say of it."""
     from scaling_laws.train import loop
 
     workdir = Path(setup.workdir)
     try:
-        row, curve = _train(job, task, mailbox, setup.name, workdir)
+        _train(job, task, mailbox, setup.name, workdir)
     except loop.StopRequested:
-        return Stopped(job.run_id)
+        return Stopped()
     except (BrokenPipeError, ConnectionResetError):
         raise
     except Exception as error:  # whatever a run raises is the run's result: a row that says so
-        _log(workdir, job.run_id)
+        for member in job.members:
+            _log(workdir, member.run_id)
         message = " ".join(str(error).split())[:300]
-        return Failed(job.run_id, f"{type(error).__name__}: {message}" if message else type(error).__name__)
-    return Done(job.run_id, row, curve)
+        return Failed(f"{type(error).__name__}: {message}" if message else type(error).__name__)
+    return None
 
 
-def _train(job: Job, task: "Task", mailbox: Mailbox, name: str, workdir: Path) -> tuple[dict, list[dict]]:
+def _train(job: Job, task: "Task", mailbox: Mailbox, name: str, workdir: Path) -> None:
+    """Train the job's runs and send each row as its run ends."""
     from scaling_laws.train import loop
-    from scaling_laws.train.watch import Watch
+    from scaling_laws.train.member import Order
 
-    with Watch(workdir / "tensorboard" / job.run_id, lambda step: mailbox.send(At(job.run_id, step))) as watch:
-        return loop.train(
-            job.run,
+    with contextlib.ExitStack() as stack:
+        orders = [
+            Order(one.run, one.budget, one.purpose, stack.enter_context(_watch(one, mailbox, workdir)))
+            for one in job.members
+        ]
+        ended = loop.train_pack(
+            orders,
             task,
             workdir=workdir,
-            budget=job.budget,
-            purpose=job.purpose,
+            strategy=job.strategy,
+            pack_devices=job.pack_devices,
             worker=name,
             say=lambda line: mailbox.send(Said(line)),
-            watch=watch,
             stop=mailbox.stop,
         )
+        for row, curve in ended:
+            mailbox.send(Done(row["run_id"], row, curve))
+
+
+def _watch(member: PackMember, mailbox: Mailbox, workdir: Path) -> "Watch":
+    from scaling_laws.train.watch import Watch
+
+    run_id = member.run_id
+    return Watch(workdir / "tensorboard" / run_id, lambda step: mailbox.send(At(run_id, step)))
 
 
 def _log(workdir: Path, run_id: str) -> None:

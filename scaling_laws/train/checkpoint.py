@@ -17,10 +17,11 @@ import numpy as np
 
 from scaling_laws.disk import sync_folder
 from scaling_laws.sealed import seal, unseal
+from scaling_laws.train import saved
 
 MANIFEST = "manifest.json"
 ARRAYS = "arrays"
-SAVED, PARTIAL, DAMAGED = "step_", "partial_", "damaged_"
+PARTIAL, DAMAGED = "partial_", "damaged_"
 CHUNK = 1 << 20
 
 PyTree = Any
@@ -48,7 +49,7 @@ class Checkpoints:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         self._drop_partial()
-        partial, final = self.folder / f"{PARTIAL}{step:012d}", self.folder / f"{SAVED}{step:012d}"
+        partial, final = self.folder / f"{PARTIAL}{step:012d}", self.folder / f"{saved.PREFIX}{step:012d}"
         partial.mkdir()
         tensors = _named(state)
         _write_arrays(partial / ARRAYS, tensors)
@@ -63,8 +64,14 @@ class Checkpoints:
         for old in self._saved()[: -self._keep]:
             self._remove(old)
 
-    def restore(self, template: PyTree) -> tuple[int, PyTree, dict[str, Any]] | None:
+    def steps(self) -> list[int]:
+        """Steps of the checkpoints, sound or not, earliest first."""
+        return saved.steps(self.folder)
+
+    def restore(self, template: PyTree, at: int | None = None) -> tuple[int, PyTree, dict[str, Any]] | None:
         """(step, state, extra) of the latest sound checkpoint, bit for bit as saved; None when there is none.
+
+        `at`: of that step or none.
 
         `template`: a tree of arrays with the structure, shapes and dtypes of the state. The state comes back as
         NumPy arrays in that structure. A checkpoint that is damaged, or does not fit the template, is set aside
@@ -72,6 +79,8 @@ class Checkpoints:
         """
         expected = _named(template)
         for folder in reversed(self._saved()):
+            if at is not None and folder.name != f"{saved.PREFIX}{at:012d}":
+                continue
             facts, fault = _verified(folder)
             fault = fault or _misfit(facts["tensors"], _description(expected))
             if not fault:
@@ -88,8 +97,7 @@ class Checkpoints:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _saved(self) -> list[Path]:
-        """Folders of whole checkpoints, earliest first."""
-        return sorted(self.folder.glob(f"{SAVED}*"))
+        return saved.checkpoints(self.folder)
 
     def _drop_partial(self) -> None:
         for folder in self.folder.glob(f"{PARTIAL}*"):

@@ -1,11 +1,10 @@
-"""The compiled programs of one shape: several optimiser steps a dispatch, and the loss of a batch of windows.
+"""The training step of one shape, as pure functions: a batch's losses, and several optimiser steps a dispatch.
 
-A program is keyed by what changes its shape (model, vocabulary, context, batch, kind of optimiser); everything else
-is an argument. Dimension letters: B batch, L context, V vocabulary, K steps a dispatch, T length of a split.
+What changes a program's form (model, vocabulary, context, batch, kind of optimiser) makes its `Shape`; everything else
+is an argument. Dimension letters: B batch, L context, V vocabulary, K steps a dispatch, T length of a text.
 """
 
 import dataclasses
-import functools
 from typing import Any
 
 import jax
@@ -15,7 +14,8 @@ import optax
 
 from scaling_laws import optim, parametrization
 from scaling_laws.config import ModelConfig, OptimizerConfig, RunConfig
-from scaling_laws.models import families, traced
+from scaling_laws.models import families
+from scaling_laws.train import parts
 
 State = dict[str, Any]  # params, opt_state
 
@@ -29,6 +29,7 @@ class Shape:
     vocab_size: int
     context: int
     batch_size: int
+    parts: int  # of a batch, worked through one after the other
     steps_per_dispatch: int
     optimizer: str
     schedule: str
@@ -43,6 +44,7 @@ class Shape:
             vocab_size=vocab_size,
             context=run.task.context,
             batch_size=run.train.batch_size,
+            parts=parts.of(run, vocab_size),
             steps_per_dispatch=run.train.steps_per_dispatch,
             optimizer=run.optimizer.name,
             schedule=run.optimizer.schedule,
@@ -69,63 +71,48 @@ def draw(shapes: Any, rules: parametrization.Rules, seed: int) -> Any:
     return jax.tree_util.tree_map_with_path(one, shapes)
 
 
-class Programs:
-    """The compiled programs of one shape."""
+class Step:
+    """The functions of one shape. With `axis`, gradients and losses are averaged over that mapped axis."""
 
-    def __init__(self, shape: Shape, train_tokens: int, eval_tokens: int, dtype: str):
-        """Compile for a train split and an evaluation text of so many tokens, of NumPy type `dtype`."""
-        self.shape = shape
+    def __init__(self, shape: Shape, axis: str | None = None):
+        self.shape, self.axis = shape, axis
         self.rules = parametrization.rules(shape.parametrization, shape.model)
         self.module = families.build(shape.model, shape.vocab_size, shape.context, self.rules)
         self.kind = OptimizerConfig(name=shape.optimizer, schedule=shape.schedule, nesterov=shape.nesterov)
-        state, hyper = self._abstract_state(), optim.hyperparameters(RunConfig())
-        starts_KxB = jax.ShapeDtypeStruct((shape.steps_per_dispatch, shape.batch_size), jnp.int32)
-        starts_B = jax.ShapeDtypeStruct((shape.batch_size,), jnp.int32)
-        train_T, eval_T = (jax.ShapeDtypeStruct((length,), dtype) for length in (train_tokens, eval_tokens))
-        count = jax.ShapeDtypeStruct((), jnp.int32)
-        advance, losses = jax.jit(self._advance, donate_argnums=0), jax.jit(self._losses_B)
-        self.advance = advance.lower(state, hyper, train_T, starts_KxB, count).compile()
-        self.losses_B = losses.lower(state["params"], eval_T, starts_B).compile()
-        self.xla_flops_per_step = traced.xla_flops(self.advance)  # the loop's body, hence one step, counts once
 
     def initial_state(self, seed: int) -> State:
-        """Fresh parameters and optimiser state. Drawn on the host from `seed` and each tensor's name, so that
+        """Fresh parameters and optimiser state (NumPy). Drawn on the host from `seed` and each tensor's name, so that
         initialising compiles nothing and is the same on every backend and jax version."""
-        params = draw(self._abstract_params(), self.rules, seed)
-        hyper = optim.hyperparameters(RunConfig())
-        opt_state = jax.tree.map(
-            lambda leaf: np.zeros(leaf.shape, leaf.dtype),
-            jax.eval_shape(optim.optimizer(self.kind, self.rules, hyper).init, params),
-        )
-        return {"params": params, "opt_state": opt_state}
+        state = self.abstract_state()
+        zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), state["opt_state"])
+        return {"params": draw(state["params"], self.rules, seed), "opt_state": zeros}
 
-    def _abstract_params(self) -> Any:
+    def abstract_state(self) -> State:
+        """Shapes and dtypes of a state."""
         tokens_BxL = jax.ShapeDtypeStruct((1, self.shape.context), jnp.int32)
-        return jax.eval_shape(self.module.init, jax.random.key(0), tokens_BxL)["params"]
+        params: Any = jax.eval_shape(self.module.init, jax.random.key(0), tokens_BxL)["params"]
+        transform = optim.optimizer(self.kind, self.rules, optim.hyperparameters(RunConfig()))
+        return {"params": params, "opt_state": jax.eval_shape(transform.init, params)}
 
-    def _abstract_state(self) -> State:
-        params = self._abstract_params()
-        opt_state = jax.eval_shape(
-            optim.optimizer(self.kind, self.rules, optim.hyperparameters(RunConfig())).init, params
-        )
-        return {"params": params, "opt_state": opt_state}
-
-    def _losses_B(self, params: Any, corpus_T: jax.Array, starts_B: jax.Array) -> jax.Array:
+    def losses_B(self, params: Any, text_T: jax.Array, starts_B: jax.Array) -> jax.Array:
         """Mean cross-entropy of each window in nats per token, float32."""
-        offsets = jnp.arange(self.shape.context + 1)
-        windows = corpus_T[starts_B[:, None] + offsets].astype(jnp.int32)
-        logits_BxLxV: Any = self.module.apply({"params": params}, windows[:, :-1])
-        losses_BxL = optax.softmax_cross_entropy_with_integer_labels(logits_BxLxV, windows[:, 1:])
-        return losses_BxL.mean(axis=1)
+        if self.shape.parts == 1:
+            return self._windows_losses(params, text_T, starts_B)
+        found = jax.lax.map(lambda part: self._windows_losses(params, text_T, part), self._in_parts(starts_B))
+        return found.T.reshape(-1)
 
-    def _advance(self, state: State, hyper: Any, corpus_T: jax.Array, starts_KxB: jax.Array, count: jax.Array) -> Any:
-        """`count` <= K optimiser steps. Returns the state and the K training losses (zeros beyond `count`)."""
+    def advance(
+        self, state: State, hyper: Any, text_T: jax.Array, starts_KxB: jax.Array, count: jax.Array, alive: jax.Array
+    ) -> tuple[State, jax.Array]:
+        """`count` <= K optimiser steps; the parameters rest unless `alive`. Returns the state and the K training
+        losses (zeros beyond `count`)."""
         transform = optim.optimizer(self.kind, self.rules, hyper)
 
         def body(k: jax.Array, carry: Any) -> Any:
             params, opt_state, losses_K = carry
-            loss, grads = jax.value_and_grad(lambda p: self._losses_B(p, corpus_T, starts_KxB[k]).mean())(params)
+            loss, grads = self._loss_and_gradients(params, text_T, starts_KxB[k])
             updates, opt_state = transform.update(grads, opt_state, params)
+            updates = jax.tree.map(lambda update: jnp.where(alive, update, 0), updates)
             return optax.apply_updates(params, updates), opt_state, losses_K.at[k].set(loss)
 
         losses_K = jnp.zeros(self.shape.steps_per_dispatch, jnp.float32)
@@ -133,8 +120,31 @@ class Programs:
         params, opt_state, losses_K = jax.lax.fori_loop(0, count, body, carry)
         return {"params": params, "opt_state": opt_state}, losses_K
 
+    def _windows_losses(self, params: Any, text_T: jax.Array, starts_B: jax.Array) -> jax.Array:
+        offsets = jnp.arange(self.shape.context + 1)
+        windows = text_T[starts_B[:, None] + offsets].astype(jnp.int32)
+        logits_BxLxV: Any = self.module.apply({"params": params}, windows[:, :-1])
+        losses_BxL = optax.softmax_cross_entropy_with_integer_labels(logits_BxLxV, windows[:, 1:])
+        return losses_BxL.mean(axis=1)
 
-@functools.cache
-def programs(shape: Shape, train_tokens: int, eval_tokens: int, dtype: str) -> Programs:
-    """The programs of a shape; a second call in this process costs nothing."""
-    return Programs(shape, train_tokens, eval_tokens, dtype)
+    def _in_parts(self, starts_B: jax.Array) -> jax.Array:
+        """(parts, B / parts); every part takes from everywhere, so that a batch split over devices stays split."""
+        return starts_B.reshape(-1, self.shape.parts).T
+
+    def _loss_and_gradients(self, params: Any, text_T: jax.Array, starts_B: jax.Array) -> tuple[jax.Array, Any]:
+        """The batch's mean loss and its gradients: the mean over parts of equal size, and over devices."""
+
+        def mean_loss(params: Any, starts: jax.Array) -> jax.Array:
+            return self._windows_losses(params, text_T, starts).mean()
+
+        def add(total: Any, starts: jax.Array) -> tuple[Any, None]:
+            return jax.tree.map(jnp.add, total, jax.value_and_grad(mean_loss)(params, starts)), None
+
+        n_parts = self.shape.parts
+        if n_parts == 1:
+            found = jax.value_and_grad(mean_loss)(params, starts_B)
+        else:
+            nothing = (jnp.zeros((), jnp.float32), jax.tree.map(jnp.zeros_like, params))
+            total, _ = jax.lax.scan(add, nothing, self._in_parts(starts_B))
+            found = jax.tree.map(lambda leaf: leaf / n_parts, total)
+        return found if self.axis is None else jax.lax.pmean(found, self.axis)

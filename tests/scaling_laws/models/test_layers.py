@@ -2,7 +2,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from scaling_laws.models.layers import attend, dense, rotate
+from scaling_laws.models.kernels import attend, rotate
+from scaling_laws.models.layers import dense
 
 
 def test_rotary_products_depend_on_the_distance_only():

@@ -8,8 +8,9 @@ import pytest
 from scaling_laws import config, table
 from scaling_laws.describe import describe
 from scaling_laws.sweep import study
-from scaling_laws.sweep.execute import SweepError, execute
+from scaling_laws.sweep.execute import Summary, SweepError, execute
 from scaling_laws.sweep.messages import At, Died, Done, Failed, Said, Stopped
+from scaling_laws.sweep.packing import ALONE, Packing
 from scaling_laws.sweep.plan import plan
 from scaling_laws.sweep.pool import Worker
 
@@ -26,7 +27,8 @@ class FakePool:
 
     exhausted = False
 
-    def __init__(self, answer, n_workers=2):
+    def __init__(self, answer, n_workers=2, packing=ALONE):
+        self.packing = packing
         self.workers = [Worker(f"worker-{i}", None) for i in range(n_workers)]
         self.answer, self.assigned, self.stopped, self.started = answer, [], False, 0
 
@@ -35,20 +37,21 @@ class FakePool:
         for each in self.workers:
             each.ready = True
 
-    def assign(self, each, planned):
+    def assign(self, each, pack):
         assert each.idle
-        each.job = planned
-        self.assigned.append(planned.run_id)
+        each.jobs = list(pack)
+        self.assigned += [planned.run_id for planned in pack]
 
     def ask_to_stop(self):
         self.stopped = True
 
     def events(self, timeout):
         for each in self.workers:
-            if each.job:
+            for planned in list(each.jobs):
                 yield each, Said("busy")
-                yield each, At(each.job.run_id, 1)
-                yield each, self.answer(each.job, self.assigned.count(each.job.run_id))
+                yield each, At(planned.run_id, 1)
+                if planned in each.jobs:
+                    yield each, self.answer(planned, self.assigned.count(planned.run_id))
 
 
 @pytest.fixture
@@ -56,8 +59,8 @@ def runs(experiment, facts):
     return plan(experiment(sweep__widths=(8, 16), sweep__depths=(1,)), facts).runs
 
 
-def do(runs, facts, answer, workdir, **options):
-    lines, pool = [], FakePool(answer)
+def do(runs, facts, answer, workdir, packing=ALONE, **options):
+    lines, pool = [], FakePool(answer, packing=packing)
     with table.Journal(workdir) as journal:
         summary = execute(runs, facts, pool, journal, say=lines.append, **options)
         return summary, {row["run_id"]: row for row in journal.rows()}, lines, pool
@@ -78,6 +81,15 @@ def test_every_run_once_and_none_again_after_a_restart(runs, facts, tmp_path):
     assert (pool.assigned, pool.started) == ([], 0)
 
 
+def test_the_summary_says_where_the_seconds_went():
+    row = {"width": 8, "depth": 1, "status": "finished", "wall_seconds": 10.0}
+    row |= {"compile_seconds": 3.0, "step_seconds": 6.0, "eval_seconds": 1.0}
+    summary = Summary((row, row), 0, 0, False, wall_seconds=15.0, start_seconds=4.0, write_seconds=0.5, workers=2)
+    spent = {"start": 4.0, "compile": 6.0, "step": 12.0, "eval": 2.0, "write": 0.5, "idle": 2 * 15 - 4 - 20}
+    assert summary.spent() == spent
+    assert "4 / 6 / 12 / 2 / 0 / 6 seconds start / compile / step / eval / write / idle" in summary.line()
+
+
 def test_a_diverged_run_is_settled(runs, facts, tmp_path):
     def diverge(planned, attempt):
         gone = {"status": "diverged", "reason": "not finite", "loss": None, "bits_per_byte": None}
@@ -93,7 +105,7 @@ def test_a_run_that_raises_is_a_failed_row_and_is_tried_on_the_next_start(runs, 
     bad = runs[1].run_id
 
     def answer(planned, attempt):
-        return Failed(bad, "OSError: no") if planned.run_id == bad else finish(facts)(planned, attempt)
+        return Failed("OSError: no") if planned.run_id == bad else finish(facts)(planned, attempt)
 
     summary, rows, _, _ = do(runs, facts, answer, tmp_path)
     assert {row["status"] for row in rows.values()} == {"finished", "failed"}
@@ -119,6 +131,51 @@ def test_a_run_whose_worker_dies_is_tried_once_more(runs, facts, tmp_path, death
     assert any("killed by SIGKILL; the run is tried once more" in line for line in lines)
 
 
+def test_runs_of_one_form_go_as_a_pack(experiment, facts, tmp_path):
+    """Seeds and rates of a shape and budget are one pack; its rows arrive one by one."""
+    small = experiment(sweep__widths=(8, 16), sweep__depths=(1,), sweep__seeds=(0, 1), sweep__lr_multipliers=(1.0, 2.0))
+    runs, packs = plan(small, facts).runs, []
+    assign = FakePool.assign
+
+    class Seen(FakePool):
+        def assign(self, each, pack):
+            packs.append([(planned.shape, planned.budget) for planned in pack])
+            assign(self, each, pack)
+
+    with table.Journal(tmp_path) as journal:
+        pool = Seen(finish(facts), packing=Packing(size=3, strategy="vmap"))
+        summary = execute(runs, facts, pool, journal, say=lambda line: None)
+    assert len(summary.rows) == len(runs) == 16
+    assert sorted(map(len, packs)) == [1, 1, 1, 1, 3, 3, 3, 3]
+    assert all(len(set(pack)) == 1 for pack in packs)
+
+
+@pytest.mark.parametrize("accident", [Failed("MemoryError"), Died(-9)])
+def test_what_happens_to_a_pack_is_tried_alone(experiment, facts, tmp_path, accident):
+    small = experiment(sweep__widths=(8,), sweep__depths=(1,), sweep__budgets=(1e9,), sweep__seeds=(0, 1, 2))
+    runs = plan(small, facts).runs
+
+    def answer(planned, attempt):
+        return accident if attempt == 1 else finish(facts)(planned, attempt)
+
+    _, rows, lines, pool = do(runs, facts, answer, tmp_path, packing=Packing(size=3, strategy="map"))
+    assert [row["status"] for row in rows.values()] == ["finished"] * 3
+    assert len(pool.assigned) == 6
+    assert any("3 runs" in line and "each is tried alone" in line for line in lines)
+
+
+def test_runs_at_different_checkpoints_are_not_packed(experiment, facts, tmp_path):
+    small = experiment(sweep__widths=(8,), sweep__depths=(1,), sweep__budgets=(1e9,), sweep__seeds=(0, 1, 2))
+    runs = plan(small, facts).runs
+    (tmp_path / "checkpoints" / runs[1].run_id / "step_000000000020").mkdir(parents=True)
+    packing = Packing(size=3, strategy="map")
+    pack = packing.choose(runs[0], runs, lambda run_id: 20 if run_id == runs[1].run_id else 0)
+    assert [planned.run_id for planned in pack] == [runs[0].run_id, runs[2].run_id]
+    assert len(Packing(4, "vmap", 2).choose(runs[0], runs, lambda _: 0)) == 2
+    _, rows, _, _ = do(runs, facts, finish(facts), tmp_path, packing=packing)
+    assert len(rows) == 3
+
+
 def test_further_runs_are_asked_for_after_each_row(runs, facts, tmp_path):
     seen = []
 
@@ -137,7 +194,7 @@ def test_an_interrupt_stops_with_what_is_left(runs, facts, tmp_path):
     def answer(planned, attempt):
         calls.append(planned.run_id)
         if len(calls) > 1:
-            return Stopped(planned.run_id)
+            return Stopped()
         os.kill(os.getpid(), signal.SIGINT)
         return finish(facts)(planned, attempt)
 

@@ -12,7 +12,8 @@ from scaling_laws import compute, config, optim, table
 from scaling_laws.config import RunConfig, replace
 from scaling_laws.tasks import batches
 from scaling_laws.tasks.catalog import Task
-from scaling_laws.train import loop, step
+from scaling_laws.train import loop, programs, step
+from scaling_laws.train.layout import Layout
 
 TINY = {
     "model.width": 8,
@@ -53,7 +54,8 @@ def train(task, workdir, changes=None, **options):
 
 
 def programs_of(run, task):
-    return step.programs(step.Shape.of(run, 256), len(task.train), len(task.valid) + len(task.heldout), "uint8")
+    shape, n_evaluated = step.Shape.of(run, 256), len(task.valid) + len(task.heldout)
+    return programs.programs(shape, Layout(), len(task.train), n_evaluated, "uint8")
 
 
 @pytest.fixture(scope="module")
@@ -160,14 +162,15 @@ def test_steps_per_dispatch_changes_nothing(undisturbed, task, tmp_path):
 
 def test_final_loss_is_the_mean_cross_entropy_of_the_held_out_windows(undisturbed, task, tmp_path, monkeypatch):
     seen = {}
-    evaluate = loop._Run.evaluate
+    evaluate = loop._Pack.evaluate
 
     def spy(self, split, n_tokens):
         if split == "heldout":
-            seen["params"], seen["module"] = jax.device_get(self.state["params"]), self.programs.module
+            (state,) = self.programs.fetch_states(self.state)
+            seen["params"], seen["module"] = state["params"], self.programs.step.module
         return evaluate(self, split, n_tokens)
 
-    monkeypatch.setattr(loop._Run, "evaluate", spy)
+    monkeypatch.setattr(loop._Pack, "evaluate", spy)
     row, _ = train(task, tmp_path)
     starts = batches.eval_starts(len(task.heldout), 16, 512)
     windows = task.heldout[starts[:, None] + np.arange(17)].astype(int)
@@ -181,21 +184,23 @@ def test_final_loss_is_the_mean_cross_entropy_of_the_held_out_windows(undisturbe
 
 def test_one_step_is_the_gradient_of_the_named_windows(task):
     run = replace(RunConfig(), TINY | {"optimizer.name": "sgd", "optimizer.momentum": 0.0, "optimizer.clip_norm": 0.0})
-    programs = programs_of(run, task)
-    state, numbers = programs.initial_state(3), optim.hyperparameters(run)
-    before = jax.tree.map(np.array, state["params"])
+    compiled = programs_of(run, task)
+    state, numbers = compiled.step.initial_state(3), optim.hyperparameters(run)
+    before = state["params"]
     starts = batches.window_starts(len(task.train), 16, 5, 0, 1, 4)
 
     def loss(params):
         windows = task.train[starts[0][:, None] + np.arange(17)].astype(int)
-        log_p = jax.nn.log_softmax(programs.module.apply({"params": params}, windows[:, :-1]))
+        log_p = jax.nn.log_softmax(compiled.step.module.apply({"params": params}, windows[:, :-1]))
         return -np.float32(1 / 64) * sum(log_p[b, t, windows[b, t + 1]] for b in range(4) for t in range(16))
 
     gradient = jax.grad(loss)(before)
     padded = np.zeros((7, 4), np.int32)
     padded[:1] = starts
-    after, losses = programs.advance(state, numbers, task.train, padded, np.int32(1))
-    assert float(losses[0]) == pytest.approx(float(loss(before)), rel=1e-5)
+    one = (compiled.place_states([state]), programs.stack([numbers]), task.train, padded[None])
+    stacked, losses = compiled.advance(*one, 1, np.array([True]))
+    after = programs.member(stacked, 0)
+    assert float(losses[0, 0]) == pytest.approx(float(loss(before)), rel=1e-5)
     rate = float(optim.learning_rate("cosine", 0, numbers))
     for new, old, slope in zip(*map(jax.tree.leaves, (after["params"], before, gradient)), strict=True):
         np.testing.assert_allclose(new, old - rate * slope, rtol=1e-4, atol=1e-7)
@@ -213,7 +218,7 @@ def test_divergence_is_a_row_with_its_reason(task, tmp_path):
 
 def test_draws_depend_on_seed_and_name_alone(task):
     run = replace(RunConfig(), TINY | {"model.depth": 2})
-    shallow = programs_of(replace(run, {"model.depth": 1}), task).initial_state(1)
+    shallow = programs_of(replace(run, {"model.depth": 1}), task).step.initial_state(1)
     params = step.draw(jax.eval_shape(lambda: shallow["params"]), step.parametrization.rules("standard", run.model), 1)
     np.testing.assert_array_equal(params["head"], shallow["params"]["head"])
     other = step.draw(jax.eval_shape(lambda: shallow["params"]), step.parametrization.rules("standard", run.model), 2)

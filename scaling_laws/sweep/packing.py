@@ -1,0 +1,52 @@
+"""Which runs a worker advances together, and how."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+from scaling_laws import config
+from scaling_laws.config import SweepConfig
+from scaling_laws.sweep import machine
+from scaling_laws.sweep.planned import PlannedRun
+
+LARGEST = 32  # runs a pack, where `sweep.pack_size` does not say
+
+
+@dataclasses.dataclass(frozen=True)
+class Packing:
+    """At most `size` runs a pack, worked through by `strategy` (map or vmap), spread over `pack_devices` devices."""
+
+    size: int = 1
+    strategy: str = "map"
+    pack_devices: int = 1
+
+    @classmethod
+    def of(cls, sweep: SweepConfig) -> "Packing":
+        """What `sweep.strategy` asks for on this machine.
+
+        On a CPU one single-threaded process a core is faster than packs of small transformers; an accelerator, which a
+        single small model leaves idle, is filled by `vmap`, several by a pack spread over them.
+        """
+        n_devices = machine.device_count()
+        strategy = sweep.strategy
+        if strategy == "auto":
+            strategy = "processes" if not machine.accelerator() else "devices" if n_devices > 1 else "vmap"
+        if strategy == "processes":
+            return ALONE
+        size = sweep.pack_size or LARGEST
+        if strategy == "devices":
+            return cls(max(1, size // n_devices) * n_devices, "vmap", n_devices)
+        return cls(size, strategy)
+
+    def choose(self, first: PlannedRun, waiting: Sequence[PlannedRun], at: Callable[[str], int]) -> list[PlannedRun]:
+        """`first` and those waiting that can be advanced with it: of one form, at one step (`at`, by checkpoints).
+
+        A pack over devices takes a multiple of them, or `first` alone.
+        """
+        form, step = config.form(first.run), at(first.run_id)
+        others = [each for each in waiting if each is not first and config.form(each.run) == form]
+        pack = [first, *(each for each in others if at(each.run_id) == step)][: self.size]
+        whole = len(pack) - len(pack) % self.pack_devices
+        return pack[: max(1, whole)]
+
+
+ALONE = Packing()

@@ -1,0 +1,99 @@
+"""Trains one model for 30 steps in every layout on 8 simulated devices; prints what came out, as JSON."""
+
+import json
+import sys
+
+import jax
+import numpy as np
+
+from scaling_laws import optim
+from scaling_laws.config import RunConfig, replace
+from scaling_laws.train.layout import Layout
+from scaling_laws.train.programs import Programs, stack
+from scaling_laws.train.step import Shape
+
+RUN = replace(
+    RunConfig(),
+    {
+        "model.width": 32,
+        "model.depth": 1,
+        "task.context": 16,
+        "train.batch_size": 16,
+        "train.steps": 30,
+        "train.steps_per_dispatch": 10,
+        "train.accumulation": 1,
+        "optimizer.clip_norm": 0.5,
+        "optimizer.weight_decay": 0.1,
+    },
+)
+LAYOUTS = {
+    "data": {"data_devices": 8},
+    "fsdp": {"fsdp_devices": 8},
+    "data x fsdp": {"data_devices": 2, "fsdp_devices": 4},
+    "pmap": {"data_devices": 8, "backend": "pmap"},
+    "pack": {"members": 8, "strategy": "vmap", "pack_devices": 8},
+    "pack x data": {"members": 4, "strategy": "vmap", "pack_devices": 2, "data_devices": 4},
+    "pack x fsdp": {"members": 2, "strategy": "vmap", "pack_devices": 2, "fsdp_devices": 4},
+    "vmap": {"members": 2, "strategy": "vmap"},
+    "map": {"members": 2, "strategy": "map"},
+}
+
+
+def trained(layout: Layout, accumulation: int = 1):
+    """Losses (M, 30), the members' final parameters, evaluation losses (M, B), and bytes of state a device."""
+    run = replace(RUN, {"train.accumulation": accumulation})
+    rng = np.random.default_rng(0)
+    text = rng.integers(0, 256, 2000).astype(np.uint8)
+    programs = Programs(Shape.of(run, 256), layout, len(text), len(text), "uint8")
+    train_T, eval_T = programs.place_texts(text, text)
+    members = range(layout.members)
+    state = programs.place_states([programs.step.initial_state(seed) for seed in members])
+    rates = [replace(run, {"optimizer.learning_rate": 1e-3 * (1 + seed)}) for seed in members]
+    hyper, losses = stack([optim.hyperparameters(each) for each in rates]), []
+    for _ in range(3):
+        starts = rng.integers(0, 1900, (10, 16)).astype(np.int32)
+        same = np.broadcast_to(starts, (layout.members, 10, 16))
+        state, found = programs.advance(state, hyper, train_T, same, 10, np.ones(layout.members, bool))
+        losses.append(np.asarray(found))
+    evaluated = np.asarray(programs.losses_MxB(state, eval_T, np.arange(16, dtype=np.int32)))
+    params = [each["params"] for each in programs.fetch_states(state)]
+    return np.concatenate(losses, axis=1), params, evaluated, bytes_on_first_device(state)
+
+
+def bytes_on_first_device(state) -> int:
+    """Bytes of a state that lie on the first device."""
+    first = jax.devices()[0]
+    shards = [shard for leaf in jax.tree.leaves(state) for shard in leaf.addressable_shards]
+    return sum(shard.data.nbytes for shard in shards if shard.device == first)
+
+
+def difference(a, b) -> float:
+    """The largest absolute difference between the leaves of two trees."""
+    return max(float(np.abs(x - y).max()) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
+
+
+def main() -> None:
+    """Every layout against its members trained alone on one device."""
+    alone, out = trained(Layout(members=8)), {}
+    for name, settings in LAYOUTS.items():
+        layout = Layout(**settings)
+        layout.check()
+        losses, params, evaluated, n_bytes = trained(layout)
+        count = layout.members
+        out[name] = {
+            "losses": difference(losses, alone[0][:count]),
+            "params": max(difference(mine, theirs) for mine, theirs in zip(params, alone[1], strict=False)),
+            "evaluated": difference(evaluated, alone[2][:count]),
+            "bytes": n_bytes,
+        }
+    single = trained(Layout())
+    parted = trained(Layout(), accumulation=4)
+    out["one"] = {"bytes": single[3], "fell": float(single[0][0, 0] - single[0][0, -1])}
+    out["accumulated"] = {"losses": difference(parted[0], single[0]), "params": difference(parted[1], single[1])}
+    both = trained(Layout(data_devices=2, fsdp_devices=2), accumulation=2)
+    out["accumulated on 4"] = {"losses": difference(both[0], single[0]), "params": difference(both[1], single[1])}
+    json.dump(out, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

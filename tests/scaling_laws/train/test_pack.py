@@ -1,0 +1,132 @@
+"""Packs: every strategy against runs trained alone, through divergence and interruption."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from scaling_laws import optim
+from scaling_laws.config import RunConfig, replace
+from scaling_laws.tasks.catalog import Task
+from scaling_laws.train import loop
+from scaling_laws.train.layout import Layout
+from scaling_laws.train.member import Order
+from scaling_laws.train.programs import programs, stack
+from scaling_laws.train.step import Shape
+
+SMALL = {
+    "model.width": 8,
+    "model.depth": 1,
+    "model.head_dim": 4,
+    "task.context": 16,
+    "train.batch_size": 4,
+    "train.steps": 20,
+    "train.steps_per_dispatch": 5,
+    "train.curve_points": 3,
+    "train.eval_tokens": 512,
+    "train.curve_eval_tokens": 256,
+}
+VARIED = (
+    {"optimizer.learning_rate": 1e-2},
+    {"optimizer.learning_rate": 3e-3, "train.seed": 1},
+    {"optimizer.learning_rate": 1e-2, "train.data_seed": 2, "optimizer.weight_decay": 0.1},
+)
+EXPLODING = {"optimizer.learning_rate": 1e3, "optimizer.clip_norm": 0.0, "optimizer.warmup": 0.0}
+
+
+@pytest.fixture(scope="module")
+def task():
+    rng = np.random.default_rng(0)
+    words = [rng.integers(1, 256, size=5, dtype=np.uint8) for _ in range(6)]
+
+    def split(n):
+        return np.concatenate([words[k] for k in rng.integers(0, 6, size=n)])
+
+    return Task("text", split(800), split(200), split(400), 256, np.ones(256, int), "feed", dict.fromkeys("abc", ()))
+
+
+def orders(*changes):
+    return [Order(replace(RunConfig(), SMALL | change)) for change in changes]
+
+
+def pack(changes, task, workdir, **options):
+    return list(loop.train_pack(orders(*changes), task, workdir=workdir, say=lambda _: None, **options))
+
+
+@pytest.fixture(scope="module")
+def alone(task, tmp_path_factory):
+    found = [pack([change], task, tmp_path_factory.mktemp("alone"))[0] for change in VARIED]
+    return {row["run_id"]: (row, curve) for row, curve in found}
+
+
+def check(ended, alone, rel):
+    assert len(ended) == len(VARIED)
+    for row, curve in ended:
+        expected_row, expected_curve = alone[row["run_id"]]
+        assert row["status"] == "finished"
+        assert row["loss"] == pytest.approx(expected_row["loss"], rel=rel)
+        for point, expected in zip(curve, expected_curve, strict=True):
+            assert point["step"] == expected["step"]
+            assert point["train_loss"] == pytest.approx(expected["train_loss"], rel=rel)
+            assert point["loss"] == pytest.approx(expected["loss"], rel=rel)
+
+
+@pytest.mark.parametrize("strategy", ["map", "vmap"])
+def test_a_packed_run_equals_the_run_alone(alone, task, tmp_path, strategy):
+    check(pack(VARIED, task, tmp_path, strategy=strategy), alone, 1e-5)
+
+
+@pytest.mark.parametrize("strategy", ["map", "vmap"])
+def test_a_member_that_diverges_is_frozen_and_hurts_no_other(alone, task, tmp_path, strategy):
+    changes = [VARIED[0], EXPLODING, *VARIED[1:]]
+    first, *others = pack(changes, task, tmp_path, strategy=strategy)
+    assert first[0]["status"] == "diverged"
+    assert first[0]["steps_done"] < 20
+    check(others, alone, 1e-5)
+
+
+@pytest.mark.parametrize("strategy", ["map", "vmap"])
+def test_a_frozen_member_keeps_its_parameters(task, strategy):
+
+    first = orders(*VARIED)
+    built = programs(Shape.of(first[0].run, 256), Layout(3, strategy), len(task.train), 3000, "uint8")
+    states = [built.step.initial_state(seed) for seed in range(3)]
+    hyper, starts = stack([optim.hyperparameters(order.run) for order in first]), np.zeros((3, 5, 4), np.int32)
+    alive = np.array([True, False, True])
+    after, losses = built.advance(built.place_states(states), hyper, task.train, starts, 5, alive)
+    heads = [state["params"]["head"] for state in built.fetch_states(after)]
+    moved = [not np.array_equal(head, state["params"]["head"]) for head, state in zip(heads, states, strict=True)]
+    assert moved == [True, False, True]
+    assert np.isfinite(np.asarray(losses)).all()
+
+
+@pytest.mark.parametrize("strategy", ["map", "vmap"])
+def test_a_stopped_pack_goes_on_bit_for_bit(task, tmp_path, strategy):
+    undisturbed = pack(VARIED, task, tmp_path / "whole", strategy=strategy)
+    asked = itertools.count()
+    with pytest.raises(loop.StopRequested):
+        pack(VARIED, task, tmp_path / "cut", strategy=strategy, stop=lambda: next(asked) > 1)
+    resumed = pack(VARIED, task, tmp_path / "cut", strategy=strategy)
+    assert [row["resumed"] for row, _ in resumed] == [1, 1, 1]
+    assert [(row["loss"], curve) for row, curve in resumed] == [(row["loss"], curve) for row, curve in undisturbed]
+
+
+def test_a_run_of_a_stopped_pack_goes_on_alone(alone, task, tmp_path):
+    asked = itertools.count()
+    with pytest.raises(loop.StopRequested):
+        pack(VARIED, task, tmp_path, stop=lambda: next(asked) > 1)
+    check([pack([change], task, tmp_path)[0] for change in VARIED], alone, 1e-5)
+
+
+def test_a_pack_without_a_common_checkpoint_starts_afresh(alone, task, tmp_path):
+    asked = itertools.count()
+    with pytest.raises(loop.StopRequested):
+        pack(VARIED[:1], task, tmp_path, stop=lambda: next(asked) > 1)
+    ended = pack(VARIED, task, tmp_path)
+    assert [row["resumed"] for row, _ in ended] == [0, 0, 0]
+    check(ended, alone, 1e-5)
+
+
+def test_runs_of_unlike_forms_are_refused(task, tmp_path):
+    with pytest.raises(ValueError, match="unlike forms"):
+        pack([VARIED[0], {"train.steps": 30}], task, tmp_path)
