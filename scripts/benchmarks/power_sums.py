@@ -12,7 +12,7 @@ Dimension letters: N points, K columns. Parameters are (ln E, ln A (K), exponent
 
 import csv
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -146,7 +146,7 @@ def run() -> None:
     before = _rows(path)
     done = {key: row for key, row in before.items() if key[2:] == (str(flags.FLAGS.starts), ours.version())}
     known = {key[:3]: _theirs(row) for key, row in before.items()}
-    wanted = [(table, delta) for table in _tables() for delta in power_tables.DELTAS]
+    wanted = in_turn(_tables(), power_tables.DELTAS)
     rows = []
     for table, delta in wanted:
         key = (table.name, repr(float(delta)), str(flags.FLAGS.starts), ours.version())
@@ -157,6 +157,12 @@ def run() -> None:
         rows.append(done[key])
         progress(_line(done[key]))
     print("\n".join(summary(rows)))
+
+
+def in_turn(tables: Sequence[PowerTable], deltas: Sequence[float]) -> list[tuple[PowerTable, float]]:
+    """Every table at every delta; each table comes once before one comes twice, for the whole takes hours."""
+    turns = range(len(deltas))
+    return [(table, deltas[(turn + k) % len(deltas)]) for turn in turns for k, table in enumerate(tables)]
 
 
 def _tables() -> list[PowerTable]:
