@@ -19,8 +19,9 @@ from absl import flags
 
 from analysis import cli
 from scaling_laws import compute
-from scaling_laws.config import ConfigError, RunConfig, nearest, replace
+from scaling_laws.config import RunConfig, replace
 from scripts.benchmarks.report import Row, lines, progress, write
+from scripts.benchmarks.train import chosen
 
 STEPS, ROUNDS = 10, 5
 MEMBERS, GAIN = 32, 15.0
@@ -65,11 +66,8 @@ ON_CPU = {"model.width": 16, "model.depth": 1, "model.n_heads": 2, "task.context
 
 def run() -> None:
     """Runs the sections and prints their table. Raises ConfigError for a section that does not exist."""
-    chosen = flags.FLAGS.only.split(",") if flags.FLAGS.only else list(SECTIONS)
-    for name in chosen:
-        if name not in SECTIONS:
-            raise ConfigError(f"--only: {name!r}; allowed: {', '.join(SECTIONS)}{nearest(name, SECTIONS)}")
-    rows = [row for name in chosen for row in SECTIONS[name]()]
+    names = chosen("only", flags.FLAGS.only, SECTIONS)
+    rows = [row for name in names for row in SECTIONS[name]()]
     print("\n".join([f"device: {_device()}", *lines(rows)]))
     if flags.FLAGS.out:
         write(rows, Path(flags.FLAGS.out))
