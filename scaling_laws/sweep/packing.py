@@ -42,8 +42,11 @@ class Packing:
 
         A pack over devices takes a multiple of them, or `first` alone.
         """
+        if self.size == 1:
+            return [first]
         form, step = config.form(first.run), at(first.run_id)
-        others = [each for each in waiting if each is not first and config.form(each.run) == form]
+        alike = [each for each in waiting if each is not first and each.shape == first.shape]
+        others = [each for each in alike if config.form(each.run) == form]
         pack = [first, *(each for each in others if at(each.run_id) == step)][: self.size]
         whole = len(pack) - len(pack) % self.pack_devices
         return pack[: max(1, whole)]

@@ -50,9 +50,10 @@ class Programs:
         build = _Mapped if layout.backend == "pmap" else _Placed if layout.n_devices > 1 else _Plain
         self._built = build(shape, layout, *arguments)
         self.advance_program = self._built.advance
-        # the bodies of the loops over steps and over parts count once
-        per_part = traced.xla_flops(self._built.advance)
-        self.xla_flops_per_step = per_part and per_part * shape.parts / layout.members
+        # the bodies of the loops over steps, over parts and, one after the other, over members count once
+        counted = traced.xla_flops(self._built.advance)
+        side_by_side = layout.members if layout.strategy == "vmap" else 1
+        self.xla_flops_per_step = counted and counted * shape.parts / side_by_side
         self.compile_seconds = time.perf_counter() - began
 
     def _abstract(self, train_tokens: int, eval_tokens: int, dtype: str) -> tuple[Any, Any]:

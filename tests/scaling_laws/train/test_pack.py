@@ -130,3 +130,12 @@ def test_a_pack_without_a_common_checkpoint_starts_afresh(alone, task, tmp_path)
 def test_runs_of_unlike_forms_are_refused(task, tmp_path):
     with pytest.raises(ValueError, match="unlike forms"):
         pack([VARIED[0], {"train.steps": 30}], task, tmp_path)
+
+
+def test_xlas_flops_are_those_of_one_run_whatever_the_strategy(task):
+    shape = Shape.of(orders(*VARIED)[0].run, 256)
+    alone, *packed = (
+        programs(shape, Layout(members, strategy), len(task.train), 3000, "uint8").xla_flops_per_step
+        for members, strategy in ((1, "map"), (3, "map"), (3, "vmap"))
+    )
+    assert packed == pytest.approx([alone, alone], rel=0.1)
