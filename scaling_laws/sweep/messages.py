@@ -12,7 +12,6 @@ class Setup:
 
     name: str
     started: float  # seconds since the epoch
-    parent: int
     core: int | None
     task: TaskConfig
     workdir: str

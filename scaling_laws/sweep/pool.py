@@ -16,6 +16,7 @@ from scaling_laws.sweep.messages import Died, Job, PackMember, Ready, Setup, Sto
 from scaling_laws.sweep.packing import ALONE, Packing
 from scaling_laws.sweep.planned import PlannedRun
 
+PRELOADED = ("jax", "jax.export", "scipy.linalg")  # other people's code alone: ours may change under a notebook
 PATIENCE = 2  # deaths in a row before it was ready, after which a worker is not started again
 
 
@@ -78,19 +79,20 @@ class Pool:
             self._start(each)
 
     def _start(self, each: Worker) -> None:
-        spawn = multiprocessing.get_context("spawn")  # a fork would copy whatever threads this process has
-        ours, theirs = spawn.Pipe()
+        # not a fork of this process, whose threads would be copied; one import of JAX for all workers
+        server = multiprocessing.get_context("forkserver")
+        server.set_forkserver_preload(list(PRELOADED))
+        ours, theirs = server.Pipe()
         setup = Setup(
             name=each.name,
             started=time.time(),
-            parent=os.getpid(),
             core=each.core,
             task=self.task,
             workdir=str(self.workdir),
             cache=str(machine.task_cache_folder()),
             programs=str(machine.compile_cache_folder()),
         )
-        process = spawn.Process(target=worker.main, args=(theirs, setup), daemon=True, name=each.name)
+        process = server.Process(target=worker.main, args=(theirs, setup), daemon=True, name=each.name)
         with _environment(machine.worker_environment()), _without_interrupts():
             process.start()
         theirs.close()  # else its end would never be heard of

@@ -5,13 +5,14 @@ with its parent.
 """
 
 import contextlib
-import ctypes
+import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +22,9 @@ if TYPE_CHECKING:
     from scaling_laws.tasks.catalog import Task
     from scaling_laws.train.watch import Watch
 
-_PR_SET_PDEATHSIG = 1
-
-
 def main(pipe: Connection, setup: Setup) -> None:
     """The body of the process, from start to the parent's Stop or end."""
-    _die_with(setup.parent)
+    _die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; what it means, the parent decides
     if setup.core is not None:
         os.sched_setaffinity(0, {setup.core})
@@ -65,12 +63,19 @@ class Mailbox:
         return self.stopped
 
 
-def _die_with(parent: int) -> None:
-    """Have the system kill this process when its parent ends, however that ends."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before the line above
-        sys.exit(1)
+def _die_with_parent() -> None:
+    """End this process when the sweep's ends, however that ends: also in the middle of a step or of compiling.
+
+    The system's own signal for that goes by the process that forked this one, which lives on with its children.
+    """
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "not a child process"
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _serve(mailbox: Mailbox, setup: Setup) -> None:

@@ -17,10 +17,11 @@ from scaling_laws import config, provenance
 from scaling_laws.config import RunConfig
 from scaling_laws.tasks import batches
 from scaling_laws.tasks.catalog import Task
-from scaling_laws.train import step
 from scaling_laws.train.layout import Layout
 from scaling_laws.train.member import Member, Order, Progress, Row, Watcher
 from scaling_laws.train.programs import programs, stack
+from scaling_laws.train.shape import Shape
+from scaling_laws.train.state import State
 
 Ended = tuple[Row, list[Row]]  # a row of the runs table and its curve
 
@@ -42,7 +43,7 @@ class _Pack:
         self.context = orders[0].run.task.context
         # one text for both evaluations, so that one program serves both
         evaluated = np.concatenate([task.valid, task.heldout])
-        shape = step.Shape.of(orders[0].run, task.vocab_size)
+        shape = Shape.of(orders[0].run, task.vocab_size)
         self.programs = programs(shape, layout, len(task.train), len(evaluated), str(task.train.dtype))
         self.train_T, self.eval_T = self.programs.place_texts(task.train, evaluated)
         self.hyper = stack([member.hyper for member in self.members])
@@ -55,9 +56,9 @@ class _Pack:
         """The members that still train."""
         return [member for member in self.members if member.alive]
 
-    def _restored(self) -> tuple[int, list[step.State]]:
+    def _restored(self) -> tuple[int, list[State]]:
         """The latest step of which every member has a sound checkpoint, and the states there; else the beginning."""
-        fresh = [self.programs.step.initial_state(member.run.train.seed) for member in self.members]
+        fresh = [self.programs.initial_state(member.run.train.seed) for member in self.members]
         common = set.intersection(*(set(member.checkpoints.steps()) for member in self.members))
         for done in sorted(common, reverse=True):
             tried = [m.checkpoints.restore(state, at=done) for m, state in zip(self.members, fresh, strict=True)]

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from scaling_laws import compute, config, optim
+from scaling_laws import compute, config, hyper
 from scaling_laws.config import RunConfig
 from scaling_laws.describe import describe
 from scaling_laws.tasks import batches, metrics
@@ -66,7 +66,7 @@ class Member:
         self.order, self.run, self.task = order, order.run, task
         self.run_id = config.identity(order.run, task.content_hash)
         self.counts = compute.count(order.run.model, task.vocab_size, order.run.task.context)
-        self.hyper = optim.hyperparameters(order.run)
+        self.hyper = hyper.hyperparameters(order.run)
         self.checkpoints = Checkpoints(saved.folder(folder, self.run_id), say=say)
         self.progress, self.alive = Progress(), True
 
@@ -92,7 +92,7 @@ class Member:
     def point(self, done: int, losses: np.ndarray) -> None:
         """Add a point of the curve at step `done`, from the losses of the validation windows."""
         loss, _ = metrics.loss_and_se(losses)
-        rate = float(optim.learning_rate(self.run.optimizer.schedule, np.float32(done - 1), self.hyper))
+        rate = float(hyper.learning_rate(self.run.optimizer.schedule, np.float32(done - 1), self.hyper, np))
         values = {"train_loss": float(np.mean(self.progress.recent)), "loss": loss, "learning_rate": rate}
         tokens = done * self.run.train.batch_size * self.run.task.context
         flops = float(self.counts.flops_per_token * tokens)

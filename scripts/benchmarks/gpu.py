@@ -110,17 +110,17 @@ def step_seconds(run: RunConfig, vocab_size: int, members: int, strategy: str) -
     import jax
     import numpy as np
 
-    from scaling_laws import optim
+    from scaling_laws import hyper as numbers
     from scaling_laws.train.layout import Layout
     from scaling_laws.train.programs import Programs, stack
-    from scaling_laws.train.step import Shape
+    from scaling_laws.train.shape import Shape
 
     rng, length = np.random.default_rng(0), 1 << 20
     text = rng.integers(0, vocab_size, length).astype(np.uint16)
     programs = Programs(Shape.of(run, vocab_size), Layout(members, strategy), length, length, "uint16")
     train_T, _ = programs.place_texts(text, text)
-    state = programs.place_states([programs.step.initial_state(seed) for seed in range(members)])
-    hyper, alive = stack([optim.hyperparameters(run)] * members), np.ones(members, bool)
+    state = programs.place_states([programs.initial_state(seed) for seed in range(members)])
+    hyper, alive = stack([numbers.hyperparameters(run)] * members), np.ones(members, bool)
     size = (members, STEPS, run.train.batch_size)
     starts = rng.integers(0, length - run.task.context - 1, size).astype(np.int32)
     found = []

@@ -29,11 +29,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from scaling_laws import optim
+from scaling_laws import hyper
 from scaling_laws.models import layers
 from scaling_laws.train import programs
 from scaling_laws.train.layout import Layout
-from scaling_laws.train.step import Shape
+from scaling_laws.train.shape import Shape
 from scripts.benchmarks import operations, shapes
 
 CORPUS = 1 << 20  # random tokens: no step depends on what they are
@@ -61,7 +61,7 @@ class Stepper:
             shape = Shape.of(self.run, vocab_size)
             self.programs = programs.Programs(shape, Layout.of(self.run), CORPUS, CORPUS, "uint8")
             self.compiling = time.process_time() - began
-            self.first = self.programs.step.initial_state(0)
+            self.first = self.programs.initial_state(0)
         self.state: Any = None
 
     def begin(self) -> None:
@@ -71,7 +71,7 @@ class Stepper:
         self.corpus_T, _ = self.programs.place_texts(tokens, tokens)
         size = (1, self.steps, self.run.train.batch_size)
         self.starts_MxKxB = stream.integers(0, CORPUS - self.run.task.context - 1, size).astype(np.int32)
-        self.hyper, self.alive_M = programs.stack([optim.hyperparameters(self.run)]), np.ones(1, bool)
+        self.hyper, self.alive_M = programs.stack([hyper.hyperparameters(self.run)]), np.ones(1, bool)
         self.state = self.programs.place_states([self.first])
         self.round()
 

@@ -75,8 +75,14 @@ def children(pid):
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+def server(pid):
+    """The process that forks the sweep's workers."""
+    (found,) = [child for child in children(pid) if b"forkserver" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    return found
+
+
 def workers(pid):
-    return [c for c in children(pid) if b"spawn_main" in Path(f"/proc/{c}/cmdline").read_bytes()]
+    return children(server(pid))
 
 
 def gone(pid):
@@ -125,6 +131,7 @@ def test_any_way_of_ending_leads_to_the_same_table(place):
     killed = begin(place, workdir)  # the parent killed: its workers go with it
     orphans = workers(killed.pid)
     assert orphans
+    orphans.append(server(killed.pid))
     killed.kill()
     killed.wait()
     wait(lambda: all(map(gone, orphans)), seconds=10)

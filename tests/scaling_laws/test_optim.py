@@ -6,18 +6,18 @@ import numpy as np
 import optax
 import pytest
 
-from scaling_laws import optim, parametrization
+from scaling_laws import hyper, optim, parametrization
 from scaling_laws.config import ModelConfig, RunConfig, replace
 
 
-def hyper(**changes):
+def numbers(**changes):
     run = replace(RunConfig(), {f"optimizer.{k}": v for k, v in changes.items() if k != "steps"})
-    return optim.hyperparameters(replace(run, {"train.steps": changes.get("steps", 100)}))
+    return hyper.hyperparameters(replace(run, {"train.steps": changes.get("steps", 100)}))
 
 
 def rates(schedule, steps, **changes):
-    numbers = hyper(steps=steps, **changes)
-    return np.array([optim.learning_rate(schedule, s, numbers) for s in range(steps + 1)])
+    given = numbers(steps=steps, **changes)
+    return np.array([hyper.learning_rate(schedule, s, given) for s in range(steps + 1)])
 
 
 def test_constant_after_warmup():
@@ -83,9 +83,9 @@ def adamw_by_hand(param, gradients, numbers, decay, step_rates):
 def test_adamw_equals_the_paper_and_spares_norms(tensors, clip):
     params, gradients = tensors
     config = replace(RunConfig(), {"optimizer.weight_decay": 0.3}).optimizer
-    numbers = hyper(weight_decay=0.3, clip_norm=clip, learning_rate=0.02, schedule="constant", warmup=0.0)
+    given = numbers(weight_decay=0.3, clip_norm=clip, learning_rate=0.02, schedule="constant", warmup=0.0)
     config = replace(RunConfig(), {"optimizer.schedule": "constant"}).optimizer
-    seen = updated(config, numbers, params, gradients)
+    seen = updated(config, given, params, gradients)
     if clip:
         norms = [np.sqrt(sum((leaf.astype(np.float64) ** 2).sum() for leaf in jax.tree.leaves(g))) for g in gradients]
         gradients = [
@@ -93,7 +93,7 @@ def test_adamw_equals_the_paper_and_spares_norms(tensors, clip):
         ]
     for path, decay in ((("embedding",), 0.3), (("block_0", "mlp", "up"), 0.3), (("block_0", "mlp_norm", "scale"), 0)):
         pick = lambda tree, path=path: [tree := tree[name] for name in path][-1]  # noqa: E731
-        by_hand = adamw_by_hand(pick(params), [pick(g) for g in gradients], numbers, decay, [0.02] * 5)
+        by_hand = adamw_by_hand(pick(params), [pick(g) for g in gradients], given, decay, [0.02] * 5)
         np.testing.assert_allclose(pick(seen), by_hand, rtol=2e-5, atol=1e-6)
 
 
@@ -101,8 +101,8 @@ def test_adamw_equals_the_paper_and_spares_norms(tensors, clip):
 def test_sgd_with_momentum(tensors, nesterov):
     params, gradients = tensors
     changes = {"optimizer.name": "sgd", "optimizer.nesterov": nesterov, "optimizer.schedule": "constant"}
-    numbers = hyper(learning_rate=0.1, momentum=0.8, clip_norm=0.0, warmup=0.0)
-    seen = updated(replace(RunConfig(), changes).optimizer, numbers, params, gradients)
+    given = numbers(learning_rate=0.1, momentum=0.8, clip_norm=0.0, warmup=0.0)
+    seen = updated(replace(RunConfig(), changes).optimizer, given, params, gradients)
     w, velocity = params["embedding"].astype(np.float64), 0.0
     for gradient in gradients:
         velocity = 0.8 * velocity + gradient["embedding"]
@@ -121,8 +121,8 @@ def test_numbers_are_arguments_of_one_program(tensors):
 
     for rate in (1e-3, 1e-2):
         for steps in (10, 20):
-            once(hyper(learning_rate=rate, steps=steps, beta2=0.9), params, gradients[0])
+            once(numbers(learning_rate=rate, steps=steps, beta2=0.9), params, gradients[0])
     assert len(traces) == 1
-    fast, slow = (once(hyper(learning_rate=r, warmup=0.0), params, gradients[0])["embedding"] for r in (1e-2, 1e-3))
+    fast, slow = (once(numbers(learning_rate=r, warmup=0.0), params, gradients[0])["embedding"] for r in (1e-2, 1e-3))
     moved = [float(jnp.abs(p - params["embedding"]).max()) for p in (fast, slow)]
     assert moved[0] == pytest.approx(10 * moved[1], rel=1e-2)

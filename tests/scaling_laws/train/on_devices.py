@@ -6,11 +6,12 @@ import sys
 import jax
 import numpy as np
 
-from scaling_laws import optim
+from scaling_laws import hyper as numbers
 from scaling_laws.config import RunConfig, replace
 from scaling_laws.train.layout import Layout
 from scaling_laws.train.programs import Programs, stack
-from scaling_laws.train.step import Shape
+from scaling_laws.train.shape import Shape
+from scaling_laws.train.state import params as params_of
 
 RUN = replace(
     RunConfig(),
@@ -47,16 +48,16 @@ def trained(layout: Layout, accumulation: int = 1):
     programs = Programs(Shape.of(run, 256), layout, len(text), len(text), "uint8")
     train_T, eval_T = programs.place_texts(text, text)
     members = range(layout.members)
-    state = programs.place_states([programs.step.initial_state(seed) for seed in members])
+    state = programs.place_states([programs.initial_state(seed) for seed in members])
     rates = [replace(run, {"optimizer.learning_rate": 1e-3 * (1 + seed)}) for seed in members]
-    hyper, losses = stack([optim.hyperparameters(each) for each in rates]), []
+    hyper, losses = stack([numbers.hyperparameters(each) for each in rates]), []
     for _ in range(3):
         starts = rng.integers(0, 1900, (10, 16)).astype(np.int32)
         same = np.broadcast_to(starts, (layout.members, 10, 16))
         state, found = programs.advance(state, hyper, train_T, same, 10, np.ones(layout.members, bool))
         losses.append(np.asarray(found))
     evaluated = np.asarray(programs.losses_MxB(state, eval_T, np.arange(16, dtype=np.int32)))
-    params = [each["params"] for each in programs.fetch_states(state)]
+    params = [params_of(each) for each in programs.fetch_states(state)]
     return np.concatenate(losses, axis=1), params, evaluated, bytes_on_first_device(state)
 
 

@@ -8,12 +8,14 @@ import jax
 import numpy as np
 import pytest
 
-from scaling_laws import compute, config, optim, table
+from scaling_laws import compute, config, hyper, parametrization, table
 from scaling_laws.config import RunConfig, replace
 from scaling_laws.tasks import batches
 from scaling_laws.tasks.catalog import Task
-from scaling_laws.train import loop, programs, step
+from scaling_laws.train import loop, programs, state
 from scaling_laws.train.layout import Layout
+from scaling_laws.train.shape import Shape
+from scaling_laws.train.step import Step
 
 TINY = {
     "model.width": 8,
@@ -54,8 +56,19 @@ def train(task, workdir, changes=None, **options):
 
 
 def programs_of(run, task):
-    shape, n_evaluated = step.Shape.of(run, 256), len(task.valid) + len(task.heldout)
+    shape, n_evaluated = Shape.of(run, 256), len(task.valid) + len(task.heldout)
     return programs.programs(shape, Layout(), len(task.train), n_evaluated, "uint8")
+
+
+def params_of(built, found):
+    """A state's parameters as the tree that the model itself takes."""
+    return state.tree({"params": Step(built.shape).abstract_state()["params"]}, found)["params"]
+
+
+def model_of(built, found):
+    """The model itself, without the programs: tokens to logits."""
+    params = params_of(built, found)
+    return lambda tokens: Step(built.shape).module.apply({"params": params}, tokens)
 
 
 @pytest.fixture(scope="module")
@@ -166,15 +179,15 @@ def test_final_loss_is_the_mean_cross_entropy_of_the_held_out_windows(undisturbe
 
     def spy(self, split, n_tokens):
         if split == "heldout":
-            (state,) = self.programs.fetch_states(self.state)
-            seen["params"], seen["module"] = state["params"], self.programs.step.module
+            (found,) = self.programs.fetch_states(self.state)
+            seen["logits"] = model_of(self.programs, found)
         return evaluate(self, split, n_tokens)
 
     monkeypatch.setattr(loop._Pack, "evaluate", spy)
     row, _ = train(task, tmp_path)
     starts = batches.eval_starts(len(task.heldout), 16, 512)
     windows = task.heldout[starts[:, None] + np.arange(17)].astype(int)
-    logits = np.asarray(seen["module"].apply({"params": seen["params"]}, windows[:, :-1]), np.float64)
+    logits = np.asarray(seen["logits"](windows[:, :-1]), np.float64)
     shifted = logits - logits.max(-1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
     losses = -np.take_along_axis(log_p, windows[:, 1:, None], -1)[..., 0].mean(axis=1)
@@ -185,24 +198,24 @@ def test_final_loss_is_the_mean_cross_entropy_of_the_held_out_windows(undisturbe
 def test_one_step_is_the_gradient_of_the_named_windows(task):
     run = replace(RunConfig(), TINY | {"optimizer.name": "sgd", "optimizer.momentum": 0.0, "optimizer.clip_norm": 0.0})
     compiled = programs_of(run, task)
-    state, numbers = compiled.step.initial_state(3), optim.hyperparameters(run)
-    before = state["params"]
+    fresh, numbers = compiled.initial_state(3), hyper.hyperparameters(run)
+    before, module = params_of(compiled, fresh), Step(compiled.shape).module
     starts = batches.window_starts(len(task.train), 16, 5, 0, 1, 4)
 
     def loss(params):
         windows = task.train[starts[0][:, None] + np.arange(17)].astype(int)
-        log_p = jax.nn.log_softmax(compiled.step.module.apply({"params": params}, windows[:, :-1]))
+        log_p = jax.nn.log_softmax(module.apply({"params": params}, windows[:, :-1]))
         return -np.float32(1 / 64) * sum(log_p[b, t, windows[b, t + 1]] for b in range(4) for t in range(16))
 
     gradient = jax.grad(loss)(before)
     padded = np.zeros((7, 4), np.int32)
     padded[:1] = starts
-    one = (compiled.place_states([state]), programs.stack([numbers]), task.train, padded[None])
+    one = (compiled.place_states([fresh]), programs.stack([numbers]), task.train, padded[None])
     stacked, losses = compiled.advance(*one, 1, np.array([True]))
-    after = programs.member(stacked, 0)
+    after = params_of(compiled, programs.member(stacked, 0))
     assert float(losses[0, 0]) == pytest.approx(float(loss(before)), rel=1e-5)
-    rate = float(optim.learning_rate("cosine", 0, numbers))
-    for new, old, slope in zip(*map(jax.tree.leaves, (after["params"], before, gradient)), strict=True):
+    rate = float(hyper.learning_rate("cosine", 0, numbers))
+    for new, old, slope in zip(*map(jax.tree.leaves, (after, before, gradient)), strict=True):
         np.testing.assert_allclose(new, old - rate * slope, rtol=1e-4, atol=1e-7)
 
 
@@ -218,12 +231,14 @@ def test_divergence_is_a_row_with_its_reason(task, tmp_path):
 
 def test_draws_depend_on_seed_and_name_alone(task):
     run = replace(RunConfig(), TINY | {"model.depth": 2})
-    shallow = programs_of(replace(run, {"model.depth": 1}), task).step.initial_state(1)
-    params = step.draw(jax.eval_shape(lambda: shallow["params"]), step.parametrization.rules("standard", run.model), 1)
-    np.testing.assert_array_equal(params["head"], shallow["params"]["head"])
-    other = step.draw(jax.eval_shape(lambda: shallow["params"]), step.parametrization.rules("standard", run.model), 2)
-    assert not np.array_equal(params["head"], other["head"])
-    up = params["block_0"]["mlp"]["up"]
+    shallow = programs_of(replace(run, {"model.depth": 1}), task).initial_state(1)
+    rules = parametrization.rules("standard", run.model)
+    template = state.named(Step(Shape.of(run, 256)).abstract_state())
+    deep, other = (state.initial(template, rules, seed) for seed in (1, 2))
+    np.testing.assert_array_equal(deep["params/head"], shallow["params/head"])
+    assert not np.array_equal(deep["params/head"], other["params/head"])
+    assert not any(leaf.any() for name, leaf in deep.items() if name.startswith("opt_state/"))
+    up = deep["params/block_0/mlp/up"]
     assert up.std() == pytest.approx(1 / np.sqrt(8), rel=0.2)
 
 

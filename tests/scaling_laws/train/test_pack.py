@@ -5,14 +5,14 @@ import itertools
 import numpy as np
 import pytest
 
-from scaling_laws import optim
+from scaling_laws import hyper
 from scaling_laws.config import RunConfig, replace
 from scaling_laws.tasks.catalog import Task
 from scaling_laws.train import loop
 from scaling_laws.train.layout import Layout
 from scaling_laws.train.member import Order
 from scaling_laws.train.programs import programs, stack
-from scaling_laws.train.step import Shape
+from scaling_laws.train.shape import Shape
 
 SMALL = {
     "model.width": 8,
@@ -87,15 +87,14 @@ def test_a_member_that_diverges_is_frozen_and_hurts_no_other(alone, task, tmp_pa
 
 @pytest.mark.parametrize("strategy", ["map", "vmap"])
 def test_a_frozen_member_keeps_its_parameters(task, strategy):
-
     first = orders(*VARIED)
     built = programs(Shape.of(first[0].run, 256), Layout(3, strategy), len(task.train), 3000, "uint8")
-    states = [built.step.initial_state(seed) for seed in range(3)]
-    hyper, starts = stack([optim.hyperparameters(order.run) for order in first]), np.zeros((3, 5, 4), np.int32)
+    states = [built.initial_state(seed) for seed in range(3)]
+    numbers, starts = stack([hyper.hyperparameters(order.run) for order in first]), np.zeros((3, 5, 4), np.int32)
     alive = np.array([True, False, True])
-    after, losses = built.advance(built.place_states(states), hyper, task.train, starts, 5, alive)
-    heads = [state["params"]["head"] for state in built.fetch_states(after)]
-    moved = [not np.array_equal(head, state["params"]["head"]) for head, state in zip(heads, states, strict=True)]
+    after, losses = built.advance(built.place_states(states), numbers, task.train, starts, 5, alive)
+    heads = [state["params/head"] for state in built.fetch_states(after)]
+    moved = [not np.array_equal(head, state["params/head"]) for head, state in zip(heads, states, strict=True)]
     assert moved == [True, False, True]
     assert np.isfinite(np.asarray(losses)).all()
 

@@ -1,0 +1,151 @@
+"""The compiled programs of a pack in one of three places: one device, a mesh under `jit`, or copies under `pmap`.
+
+Dimension letters: M members, K steps a dispatch, B batch, T length of a text.
+"""
+
+import functools
+from typing import Any
+
+import jax
+import numpy as np
+
+from scaling_laws.train import exports
+from scaling_laws.train import state as states
+from scaling_laws.train.functions import Functions, Texts
+from scaling_laws.train.layout import Layout
+from scaling_laws.train.shape import Shape
+
+
+class OneDevice:
+    """One device. `advance` and `losses` are compiled programs; arrays go where those want them."""
+
+    def __init__(self, shape: Shape, layout: Layout, texts: Texts):
+        self.layout = layout
+        found = self._functions(shape, texts)
+        self.template = found.template
+        self.advance = self._advance(found, shape, texts)
+        self.losses = self._losses(found)
+
+    def _functions(self, shape: Shape, texts: Texts) -> Functions:
+        if jax.default_backend() == "cpu":
+            return exports.functions(shape, self.layout, texts)
+        return _traced(shape, self.layout, texts)
+
+    def _advance(self, found: Functions, shape: Shape, texts: Texts) -> Any:
+        return jax.jit(found.advance, donate_argnums=0).lower(*found.advance_arguments).compile()
+
+    def _losses(self, found: Functions) -> Any:
+        return jax.jit(found.losses).lower(*found.losses_arguments).compile()
+
+    def run(self, *arguments: Any) -> Any:
+        """A dispatch."""
+        return self.advance(*arguments)
+
+    def place_text(self, text_T: np.ndarray) -> Any:
+        """The text to train on."""
+        return jax.device_put(text_T)
+
+    def place_eval(self, text_T: np.ndarray) -> Any:
+        """The text for evaluations."""
+        return self.place_text(text_T)
+
+    def place_state(self, state: Any) -> Any:
+        """A state with its members first."""
+        return jax.device_put(state)
+
+    def whole(self, state: Any) -> Any:
+        """The state without copies of it."""
+        return state
+
+    def params(self, state: Any) -> Any:
+        """The parameters as `losses` takes them."""
+        return states.params(state)
+
+
+class _OnMesh(OneDevice):
+    """A mesh of devices under `jit`: the arrays' shardings are given, the compiler splits the work."""
+
+    def _functions(self, shape: Shape, texts: Texts) -> Functions:
+        return _traced(shape, self.layout, texts)
+
+    def _advance(self, found: Functions, shape: Shape, texts: Texts) -> Any:
+        layout, self.shardings = self.layout, self.layout.state_shardings(found.advance_arguments[0])
+        members, everywhere = layout.sharding("pack"), layout.sharding()
+        starts = layout.sharding("pack", None, ("data", "fsdp"))
+        given, back = (self.shardings, members, everywhere, starts, everywhere, members), (self.shardings, members)
+        program = jax.jit(found.advance, in_shardings=given, out_shardings=back, donate_argnums=0)
+        return program.lower(*found.advance_arguments).compile()
+
+    def _losses(self, found: Functions) -> Any:
+        everywhere, windows = self.layout.sharding(), self.layout.sharding(("data", "fsdp"))
+        given = (states.params(self.shardings), everywhere, windows)
+        program = jax.jit(found.losses, in_shardings=given, out_shardings=everywhere)
+        return program.lower(*found.losses_arguments).compile()
+
+    def place_text(self, text_T: np.ndarray) -> Any:
+        return jax.device_put(text_T, self.layout.sharding())
+
+    def place_state(self, state: Any) -> Any:
+        return jax.device_put(state, self.shardings)
+
+
+class _Copies(OneDevice):
+    """`pmap` over the windows of a batch: a copy of the state on every device, gradients averaged between them.
+
+    Evaluations, a forward pass now and then, run on one device.
+    """
+
+    def __init__(self, shape: Shape, layout: Layout, texts: Texts):
+        self.n = layout.data_devices
+        copy = jax.pmap(lambda _, tree: tree, in_axes=(0, None))
+        self.copy = functools.partial(copy, np.arange(self.n))
+        super().__init__(shape, layout, texts)
+
+    def _functions(self, shape: Shape, texts: Texts) -> Functions:
+        return _traced(shape, self.layout, texts)
+
+    def _advance(self, found: Functions, shape: Shape, texts: Texts) -> Any:
+        averaging = _traced(shape, self.layout, texts, axis="data")
+        program = jax.pmap(averaging.advance, axis_name="data", in_axes=(0, None, 0, 0, None, None), donate_argnums=0)
+        state, hyper, text, starts, count, alive = found.advance_arguments
+        return program.lower(self._many(state), hyper, self._many(text), self._split(starts), count, alive).compile()
+
+    def _many(self, tree: Any) -> Any:
+        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((self.n, *leaf.shape), leaf.dtype), tree)
+
+    def _split(self, starts_MxKxB: Any) -> Any:
+        shape = (self.n, *starts_MxKxB.shape[:2], starts_MxKxB.shape[2] // self.n)
+        if isinstance(starts_MxKxB, jax.ShapeDtypeStruct):
+            return jax.ShapeDtypeStruct(shape, starts_MxKxB.dtype)
+        return np.moveaxis(np.reshape(starts_MxKxB, (*shape[1:3], self.n, shape[3])), 2, 0)
+
+    def run(self, state: Any, hyper: Any, text: Any, starts_MxKxB: Any, count: Any, alive_M: Any) -> Any:
+        state, losses = self.advance(state, hyper, text, self._split(starts_MxKxB), count, alive_M)
+        return state, losses[0]
+
+    def place_text(self, text_T: np.ndarray) -> Any:
+        return self.copy(text_T)
+
+    def place_eval(self, text_T: np.ndarray) -> Any:
+        return jax.device_put(text_T)
+
+    def place_state(self, state: Any) -> Any:
+        return self.copy(state)
+
+    def whole(self, state: Any) -> Any:
+        return jax.tree.map(lambda leaf: leaf.addressable_data(0)[0], state)
+
+    def params(self, state: Any) -> Any:
+        return self.whole(states.params(state))
+
+
+def _traced(shape: Shape, layout: Layout, texts: Texts, axis: str | None = None) -> Functions:
+    from scaling_laws.train import tracing  # with Flax and Optax, which a worker on one CPU may not need
+
+    return tracing.functions(shape, layout, texts, axis)
+
+
+def place(shape: Shape, layout: Layout, texts: Texts) -> OneDevice:
+    """The programs where the layout wants them."""
+    kind = _Copies if layout.backend == "pmap" else _OnMesh if layout.n_devices > 1 else OneDevice
+    return kind(shape, layout, texts)

@@ -1,0 +1,38 @@
+"""What a compiled program depends on. Everything else is an argument of it."""
+
+import dataclasses
+
+from scaling_laws.config import ModelConfig, RunConfig
+from scaling_laws.train import parts
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    """What a compiled program depends on."""
+
+    model: ModelConfig
+    parametrization: str
+    vocab_size: int
+    context: int
+    batch_size: int
+    parts: int  # of a batch, worked through one after the other
+    steps_per_dispatch: int
+    optimizer: str
+    schedule: str
+    nesterov: bool
+
+    @classmethod
+    def of(cls, run: RunConfig, vocab_size: int) -> "Shape":
+        """The shape of a run on a task with `vocab_size` tokens."""
+        return cls(
+            model=run.model,
+            parametrization=run.train.parametrization,
+            vocab_size=vocab_size,
+            context=run.task.context,
+            batch_size=run.train.batch_size,
+            parts=parts.of(run, vocab_size),
+            steps_per_dispatch=run.train.steps_per_dispatch,
+            optimizer=run.optimizer.name,
+            schedule=run.optimizer.schedule,
+            nesterov=run.optimizer.nesterov,
+        )
