@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from scaling_laws.tasks.catalog import Task
     from scaling_laws.train.watch import Watch
 
+
 def main(pipe: Connection, setup: Setup) -> None:
     """The body of the process, from start to the parent's Stop or end."""
     _die_with_parent()
