@@ -1,18 +1,14 @@
 """In how many parts a batch is worked through, gradients summed: for a CPU's caches, or for a device's memory."""
 
-import jax
-
 from scaling_laws import compute
 from scaling_laws.config import RunConfig, head_count
 
 ENOUGH_TOKENS = 256  # a part with fewer makes matrix products too small to be fast
 
 
-def of(run: RunConfig, vocab_size: int) -> int:
+def of(run: RunConfig, vocab_size: int, on_cpu: bool) -> int:
     """`train.accumulation`; where that is 0, one on an accelerator and `cached` on a CPU."""
-    if run.train.accumulation:
-        return run.train.accumulation
-    return cached(run, vocab_size) if jax.default_backend() == "cpu" else 1
+    return run.train.accumulation or (cached(run, vocab_size) if on_cpu else 1)
 
 
 def cached(run: RunConfig, vocab_size: int) -> int:

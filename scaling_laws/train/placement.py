@@ -49,9 +49,9 @@ class OneDevice:
         """The text for evaluations."""
         return self.place_text(text_T)
 
-    def place_state(self, state: Any) -> Any:
-        """A state with its members first."""
-        return jax.device_put(state)
+    def place(self, name: str, tensor: np.ndarray) -> Any:
+        """A tensor of the state, its members first: a copy, for only what belongs to the device can be donated."""
+        return jax.device_put(tensor, may_alias=False)
 
     def whole(self, state: Any) -> Any:
         """The state without copies of it."""
@@ -85,8 +85,8 @@ class _OnMesh(OneDevice):
     def place_text(self, text_T: np.ndarray) -> Any:
         return jax.device_put(text_T, self.layout.sharding())
 
-    def place_state(self, state: Any) -> Any:
-        return jax.device_put(state, self.shardings)
+    def place(self, name: str, tensor: np.ndarray) -> Any:
+        return jax.device_put(tensor, self.shardings[name])
 
 
 class _Copies(OneDevice):
@@ -129,8 +129,8 @@ class _Copies(OneDevice):
     def place_eval(self, text_T: np.ndarray) -> Any:
         return jax.device_put(text_T)
 
-    def place_state(self, state: Any) -> Any:
-        return self.copy(state)
+    def place(self, name: str, tensor: np.ndarray) -> Any:
+        return self.copy(tensor)
 
     def whole(self, state: Any) -> Any:
         return jax.tree.map(lambda leaf: leaf.addressable_data(0)[0], state)

@@ -63,8 +63,10 @@ class Programs:
         return self._built.place_text(train_T), self._built.place_eval(eval_T)
 
     def place_states(self, states: list[State]) -> Any:
-        """The members' states (NumPy), stacked, on the devices."""
-        return self._built.place_state(stack(states))
+        """The members' states (NumPy), stacked, on the devices. Tensor by tensor, each leaving `states`, so that no two
+        whole copies are there at a time."""
+        names = list(states[0])
+        return {name: self._built.place(name, np.stack([state.pop(name) for state in states])) for name in names}
 
     def fetch_states(self, state: Any) -> list[State]:
         """The members' states back on the host."""

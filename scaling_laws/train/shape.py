@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import jax
+
 from scaling_laws.config import ModelConfig, RunConfig
 from scaling_laws.train import parts
 
@@ -30,7 +32,7 @@ class Shape:
             vocab_size=vocab_size,
             context=run.task.context,
             batch_size=run.train.batch_size,
-            parts=parts.of(run, vocab_size),
+            parts=parts.of(run, vocab_size, on_cpu=jax.default_backend() == "cpu"),
             steps_per_dispatch=run.train.steps_per_dispatch,
             optimizer=run.optimizer.name,
             schedule=run.optimizer.schedule,

@@ -13,8 +13,6 @@ part that is left out (see REPLACED); programs of a shape are compiled once and 
 import contextlib
 import ctypes
 import functools
-import importlib
-import importlib.util
 import json
 import sys
 import tempfile
@@ -30,6 +28,7 @@ import numpy as np
 import optax
 
 from scaling_laws import hyper
+from scaling_laws.memory import estimate
 from scaling_laws.models import layers
 from scaling_laws.train import programs
 from scaling_laws.train.layout import Layout
@@ -61,7 +60,6 @@ class Stepper:
             shape = Shape.of(self.run, vocab_size)
             self.programs = programs.Programs(shape, Layout.of(self.run), CORPUS, CORPUS, "uint8")
             self.compiling = time.process_time() - began
-            self.first = self.programs.initial_state(0)
         self.state: Any = None
 
     def begin(self) -> None:
@@ -72,7 +70,7 @@ class Stepper:
         size = (1, self.steps, self.run.train.batch_size)
         self.starts_MxKxB = stream.integers(0, CORPUS - self.run.task.context - 1, size).astype(np.int32)
         self.hyper, self.alive_M = programs.stack([hyper.hyperparameters(self.run)]), np.ones(1, bool)
-        self.state = self.programs.place_states([self.first])
+        self.state = self.programs.place_states([self.programs.initial_state(0)])
         self.round()
 
     def round(self) -> tuple[float, float]:
@@ -135,20 +133,18 @@ def compiled(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def memory(job: dict[str, Any]) -> dict[str, Any]:
-    """Bytes of training: by the compiler's account, as the resident set grew, and by the project's estimate."""
+    """Bytes of training, measured and estimated: by the compiler's account, and as the resident set grew."""
     stepper = _of(job)
+    estimated = estimate(stepper.run, job["vocab_size"], stepper.programs.shape.parts)
     account = stepper.programs.advance_program.memory_analysis()
     used = account.argument_size_in_bytes + account.output_size_in_bytes - account.alias_size_in_bytes
     before = _reset_peak()
     stepper.begin()
     resident = None if before is None else _status("VmHWM") - before
-    total = used + account.temp_size_in_bytes
-    return {"compiled": total, "resident": resident, "estimate": _estimate(stepper.programs.shape)}
-
-
-def _estimate(shape: Shape) -> int | None:
-    name = "scaling_laws.train.memory"
-    return importlib.import_module(name).estimate(shape) if importlib.util.find_spec(name) else None
+    return {
+        "compiled": (used + account.temp_size_in_bytes, estimated.total),
+        "resident": resident and (resident, estimated.resident),
+    }
 
 
 def _reset_peak() -> int | None:

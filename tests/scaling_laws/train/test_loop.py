@@ -210,7 +210,7 @@ def test_one_step_is_the_gradient_of_the_named_windows(task):
     gradient = jax.grad(loss)(before)
     padded = np.zeros((7, 4), np.int32)
     padded[:1] = starts
-    one = (compiled.place_states([fresh]), programs.stack([numbers]), task.train, padded[None])
+    one = (compiled.place_states([dict(fresh)]), programs.stack([numbers]), task.train, padded[None])
     stacked, losses = compiled.advance(*one, 1, np.array([True]))
     after = params_of(compiled, programs.member(stacked, 0))
     assert float(losses[0, 0]) == pytest.approx(float(loss(before)), rel=1e-5)
