@@ -174,7 +174,8 @@ class SweepConfig:
     strategy: str = setting(
         "auto",
         "how runs of one shape share a device: processes (one run each), map or vmap (packs), devices (a pack over "
-        "them); auto: processes on a CPU, vmap on an accelerator, devices on several",
+        "them); auto: processes on a CPU, vmap on an accelerator, devices on several, or what a short measurement of a "
+        "form finds faster where its runs take minutes",
         choices=("auto", "processes", "map", "vmap", "devices"),
         identity=False,
     )

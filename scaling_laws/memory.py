@@ -36,7 +36,7 @@ _SCANNED = _Shares(gradients=1.78, summed=0.66, width=19.93, hidden=3.88, scores
 
 @dataclasses.dataclass(frozen=True)
 class Memory:
-    """Bytes of training: `state` stays from step to step, `work` is there within one."""
+    """Bytes of training: `state`, with the text, stays from step to step; `work` is there within one."""
 
     state: int
     work: int
@@ -52,8 +52,11 @@ class Memory:
         return round(RESIDENT * self.total) + LIBRARIES
 
 
-def estimate(run: RunConfig, vocab_size: int, parts: int = 1, members: int = 1, strategy: str = "map") -> Memory:
-    """Peak memory of a pack of `members` such runs on one device, their batches worked through in `parts`.
+def estimate(
+    run: RunConfig, vocab_size: int, parts: int = 1, members: int = 1, strategy: str = "map", text_bytes: int = 0
+) -> Memory:
+    """Peak memory of a pack of `members` such runs on one device, their batches worked through in `parts`, beside
+    a text of so many bytes.
 
     With `model.remat` an upper figure: one block in full, of the others their inputs; blocks that are unrolled are kept
     whole on a CPU, whose compiler undoes the recomputation.
@@ -71,5 +74,7 @@ def estimate(run: RunConfig, vocab_size: int, parts: int = 1, members: int = 1, 
     gradients = n_params * (share.gradients + share.summed * (parts > 1))
     state, work = FLOAT * n_params * (1 + MOMENTS[run.optimizer.name]), FLOAT * (gradients + tokens * (blocks + ends))
     if strategy == "vmap":
-        return Memory(members * state, round(members * work))
-    return Memory(members * state, round(work) + (members * state if members > 1 else 0))  # a pack in turn is copied
+        work *= members
+    elif members > 1:
+        work += members * state  # a pack in turn is copied
+    return Memory(members * state + text_bytes, round(work))

@@ -14,8 +14,10 @@ from scaling_laws.describe import describe
 from scaling_laws.interrupts import interruptible
 from scaling_laws.progress import duration
 from scaling_laws.sweep import schedule
-from scaling_laws.sweep.messages import At, Died, Done, Failed, Ready, Said, Stopped
+from scaling_laws.sweep.choice import Choices
+from scaling_laws.sweep.messages import At, Died, Done, Failed, Ready, Said, Stopped, Tried
 from scaling_laws.sweep.meter import Display, Meter
+from scaling_laws.sweep.packing import ALONE
 from scaling_laws.sweep.planned import PlannedRun, TaskFacts
 from scaling_laws.sweep.pool import Pool, Worker
 from scaling_laws.sweep.show import plural
@@ -88,14 +90,15 @@ def execute(
     *,
     say: Say,
     more: More = _nothing_more,
+    choices: Choices | None = None,
 ) -> Summary:
-    """Do every run that the journal does not hold as finished or diverged.
+    """Do every run that the journal does not hold as finished or diverged, packed by `choices` (default: alone).
 
     `more` gets all settled rows, and those that failed now, after each row and names further runs; one named before is
     not repeated. On the first Ctrl-C (or SIGTERM) workers write checkpoints and the summary says `interrupted`; the
     second raises KeyboardInterrupt. Raises SweepError when no worker can be kept alive.
     """
-    sweep = _Execution(facts, pool, journal, say, more)
+    sweep = _Execution(facts, pool, journal, say, more, choices or Choices(ALONE))
     with interruptible() as asked_to_stop:
         sweep.add(runs)
         sweep.ask_for_more()
@@ -108,8 +111,8 @@ def execute(
 
 
 class _Execution:
-    def __init__(self, facts: TaskFacts, pool: Pool, journal: Journal, say: Say, more: More):
-        self.facts, self.pool, self.journal, self.more = facts, pool, journal, more
+    def __init__(self, facts: TaskFacts, pool: Pool, journal: Journal, say: Say, more: More, choices: Choices):
+        self.facts, self.pool, self.journal, self.more, self.choices = facts, pool, journal, more, choices
         self._say = say
         self.rows = {row["run_id"]: row for row in journal.rows() if row["status"] in SETTLED}
         self.known: set[str] = set()
@@ -172,12 +175,20 @@ class _Execution:
             if each.idle and self.waiting:
                 elsewhere = set().union(*(other.compiled for other in self.pool.workers if other is not each))
                 first = schedule.choose(self.waiting, each.compiled, elsewhere, len(self.pool.workers))
-                pack = [first]
-                if first.run_id not in self.alone:
-                    fit = [planned for planned in self.waiting if planned.run_id not in self.alone]
-                    pack = self.pool.packing.choose(first, fit, self._saved_step)
-                self.waiting = [planned for planned in self.waiting if planned not in pack]
-                self.pool.assign(each, pack)
+                self._hand_to(each, first)
+
+    def _hand_to(self, each: Worker, first: PlannedRun) -> None:
+        """`first` to an idle worker, with others where they are packed; or its form to be tried out."""
+        pack, packing = [first], ALONE
+        if first.run_id not in self.alone:
+            fit = [planned for planned in self.waiting if planned.run_id not in self.alone]
+            if options := self.choices.to_try(first, fit):
+                self.pool.try_out(each, first, options)
+                return
+            packing = self.choices.of(first)
+            pack = packing.choose(first, fit, self._saved_step)
+        self.waiting = [planned for planned in self.waiting if planned not in pack]
+        self.pool.assign(each, pack, packing)
 
     def _saved_step(self, run_id: str) -> int:
         """The step from which a run will go on."""
@@ -193,6 +204,9 @@ class _Execution:
                 self.say(text)
             case Done(_, row, curve):
                 self._finish(each, row, curve)
+            case Tried(rates) if each.trial:
+                self.say(self.choices.learn(*each.trial, rates))
+                each.trial = None
             case Failed(reason):
                 self._failed(each, reason)
             case Stopped():
@@ -214,7 +228,7 @@ class _Execution:
         self.waiting += pack
 
     def _died(self, each: Worker, exit_code: int | None) -> None:
-        pack, each.jobs = each.jobs, []
+        pack, each.jobs, each.trial = each.jobs, [], None
         if self.stopping or not pack:
             return
         how = _how(exit_code)

@@ -39,6 +39,14 @@ class Job:
 
 
 @dataclasses.dataclass(frozen=True)
+class Trial:
+    """To a worker: measure how fast such a run advances in each of these packs (members, strategy, devices)."""
+
+    run: RunConfig
+    packs: tuple[tuple[int, str, int], ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class Stop:
     """To a worker: write a checkpoint and end."""
 
@@ -79,6 +87,13 @@ class Failed:
     """From a worker: what it was doing raised; `reason` is the type and the message of what it raised."""
 
     reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Tried:
+    """From a worker: optimiser steps a second of all members, for each pack of a trial; 0 where it could not be had."""
+
+    rates: tuple[float, ...]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """One planned run: how budget, architecture, rate and seed make a RunConfig, and what it amounts to."""
 
 import dataclasses
+import functools
 import math
 
 from scaling_laws import compute, config
@@ -36,6 +37,11 @@ class PlannedRun:
     def shape(self) -> tuple[int, int]:
         """(width, depth): runs of one shape share their compiled programs."""
         return self.run.model.width, self.run.model.depth
+
+    @functools.cached_property
+    def form(self) -> RunConfig:
+        """`config.form` of the run: runs of one form can be advanced by one program."""
+        return config.form(self.run)
 
 
 def nearest_integer(value: float) -> int:

@@ -12,8 +12,8 @@ from typing import Any
 
 from scaling_laws.config import TaskConfig
 from scaling_laws.sweep import machine, worker
-from scaling_laws.sweep.messages import Died, Job, PackMember, Ready, Setup, Stop
-from scaling_laws.sweep.packing import ALONE, Packing
+from scaling_laws.sweep.messages import Died, Job, PackMember, Ready, Setup, Stop, Trial
+from scaling_laws.sweep.packing import Packing
 from scaling_laws.sweep.planned import PlannedRun
 
 PRELOADED = ("jax", "jax.export", "scipy.linalg")  # other people's code alone: ours may change under a notebook
@@ -27,6 +27,7 @@ class Worker:
         self.name, self.core = name, core
         self.deaths = 0
         self.jobs: list[PlannedRun] = []
+        self.trial: tuple[PlannedRun, tuple[Packing, ...]] | None = None
         self.ready = False
         self.compiled: set[tuple[int, int]] = set()
         self.process: Any = None
@@ -35,7 +36,7 @@ class Worker:
     @property
     def idle(self) -> bool:
         """Whether it waits for a run."""
-        return self.ready and not self.jobs
+        return self.ready and not self.jobs and not self.trial
 
     @property
     def wire(self) -> connection.Connection:
@@ -52,8 +53,8 @@ class Worker:
 class Pool:
     """`n_workers` processes for one task; a context manager that leaves none behind."""
 
-    def __init__(self, n_workers: int, task: TaskConfig, workdir: Path, packing: Packing = ALONE):
-        self.task, self.workdir, self.packing = task, workdir, packing
+    def __init__(self, n_workers: int, task: TaskConfig, workdir: Path):
+        self.task, self.workdir = task, workdir
         cores = machine.cores()
         pinned = hasattr(os, "sched_setaffinity") and n_workers == len(cores) and not machine.accelerator()
         self.workers = [Worker(f"worker-{i}", cores[i] if pinned else None) for i in range(n_workers)]
@@ -96,16 +97,23 @@ class Pool:
         with _environment(machine.worker_environment()), _without_interrupts():
             process.start()
         theirs.close()  # else its end would never be heard of
-        each.process, each.pipe, each.ready, each.jobs, each.compiled = process, ours, False, [], set()
+        each.process, each.pipe, each.ready, each.compiled = process, ours, False, set()
+        each.jobs, each.trial = [], None
 
-    def assign(self, each: Worker, pack: Sequence[PlannedRun]) -> None:
+    def try_out(self, each: Worker, planned: PlannedRun, options: tuple[Packing, ...]) -> None:
+        """Have an idle worker measure how fast such runs advance in each of these packs."""
+        each.trial = (planned, options)
+        each.compiled.add(planned.shape)
+        each.send(Trial(planned.run, tuple((one.size, one.strategy, one.pack_devices) for one in options)))
+
+    def assign(self, each: Worker, pack: Sequence[PlannedRun], packing: Packing) -> None:
         """Hand runs of one form to an idle worker."""
         each.jobs = list(pack)
         each.compiled.add(pack[0].shape)
         members = tuple(PackMember(one.run_id, one.run, one.budget, one.purpose) for one in pack)
         alone = len(members) == 1
-        strategy = "map" if alone else self.packing.strategy
-        each.send(Job(members, strategy, 1 if alone else self.packing.pack_devices))
+        strategy = "map" if alone else packing.strategy
+        each.send(Job(members, strategy, 1 if alone else packing.pack_devices))
 
     def ask_to_stop(self) -> None:
         """Ask every worker to write its checkpoint and end."""

@@ -7,7 +7,7 @@ from scaling_laws.config import RunConfig
 from scaling_laws.progress import duration
 from scaling_laws.sweep import machine
 from scaling_laws.sweep.plan import Plan
-from scaling_laws.sweep.planned import PlannedRun
+from scaling_laws.sweep.planned import PlannedRun, TaskFacts
 from scaling_laws.train import parts
 
 HEADER = ("budget", "width", "depth", "N", "D", "C", "steps", "D/N", "epochs", "lr", "seeds", "seconds", "MiB")
@@ -18,11 +18,11 @@ def table(plan: Plan, n_workers: int) -> list[str]:
     groups: dict[tuple, list[PlannedRun]] = {}
     for planned in plan.runs:
         groups.setdefault((planned.budget, planned.shape, planned.run.optimizer.learning_rate), []).append(planned)
-    cells = [HEADER, *(_cells(group, plan.facts.vocab_size) for group in groups.values())]
+    cells = [HEADER, *(_cells(group, plan.facts) for group in groups.values())]
     return [*align(cells), "", *totals(plan, n_workers), *_refusals(plan)]
 
 
-def _cells(group: list[PlannedRun], vocab_size: int) -> tuple[str, ...]:
+def _cells(group: list[PlannedRun], facts: TaskFacts) -> tuple[str, ...]:
     first = group[0]
     return (
         f"{first.budget:.3g}",
@@ -37,14 +37,16 @@ def _cells(group: list[PlannedRun], vocab_size: int) -> tuple[str, ...]:
         f"{first.run.optimizer.learning_rate:.3g}",
         ",".join(str(planned.run.train.seed) for planned in group),
         f"{sum(planned.expected_seconds for planned in group):.0f}",
-        f"{_memory(first.run, vocab_size) / 2**20:.0f}",
+        f"{_memory(first.run, facts) / 2**20:.0f}",
     )
 
 
-def _memory(run: RunConfig, vocab_size: int) -> int:
+def _memory(run: RunConfig, facts: TaskFacts) -> int:
     """Bytes by which a worker grows for one run alone; on an accelerator, those of the device."""
     on_cpu = not machine.accelerator()
-    needed = memory.estimate(run, vocab_size, parts.of(run, vocab_size, on_cpu))
+    n_parts = parts.of(run, facts.vocab_size, on_cpu)
+    text_bytes = facts.unique_tokens * (1 if facts.vocab_size <= 256 else 2)
+    needed = memory.estimate(run, facts.vocab_size, n_parts, text_bytes=text_bytes)
     return needed.resident if on_cpu else needed.total
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from scaling_laws import table
 from scaling_laws.config import ConfigError, ExperimentConfig
 from scaling_laws.sweep import machine, rates, show
+from scaling_laws.sweep.choice import Choices
 from scaling_laws.sweep.execute import Row, Summary, execute
 from scaling_laws.sweep.pace import measured_pace
 from scaling_laws.sweep.packing import Packing
@@ -69,15 +70,16 @@ def run_grid(grid: Plan, workdir: Path, say: Say = say_now) -> Study:
 def run_plan(grid: Plan, runs: tuple[PlannedRun, ...], workdir: Path, n_workers: int, say: Say = say_now) -> Study:
     """Do `runs`, and the learning-rate checks that the plan's configuration asks for at their budgets."""
     budgets = {planned.budget for planned in runs}
+    choices = Choices(Packing.of(grid.config.sweep), Packing.options(grid.config.sweep))
     with (
         table.Journal(workdir, say) as journal,
-        Pool(n_workers, grid.config.task, workdir, Packing.of(grid.config.sweep)) as pool,
+        Pool(n_workers, grid.config.task, workdir) as pool,
     ):
 
         def more(rows: list[Row]) -> list[PlannedRun]:
             return [planned for planned in rates.next_rates(grid, rows) if planned.budget in budgets]
 
-        summary = execute(runs, grid.facts, pool, journal, say=say, more=more)
+        summary = execute(runs, grid.facts, pool, journal, say=say, more=more, choices=choices)
         table.compact(workdir)
         rows = [row for row in journal.rows() if row["status"] in (*table.SETTLED, "failed")]
     entries = tuple(entry for entry in rates.report(grid, rows) if entry.budget in budgets)

@@ -16,7 +16,20 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scaling_laws.sweep.messages import At, Done, Failed, Job, PackMember, Ready, Said, Setup, Stop, Stopped
+from scaling_laws.sweep.messages import (
+    At,
+    Done,
+    Failed,
+    Job,
+    PackMember,
+    Ready,
+    Said,
+    Setup,
+    Stop,
+    Stopped,
+    Trial,
+    Tried,
+)
 
 if TYPE_CHECKING:
     from scaling_laws.tasks.catalog import Task
@@ -47,12 +60,12 @@ class Mailbox:
         """Send a message to the parent."""
         self.pipe.send(message)
 
-    def next_job(self) -> Job | None:
-        """Wait for a run to do; None when asked to stop."""
+    def next_job(self) -> Job | Trial | None:
+        """Wait for runs to do or to try out; None when asked to stop."""
         if self.stopped:
             return None
         message = self.pipe.recv()
-        return message if isinstance(message, Job) else None
+        return message if isinstance(message, Job | Trial) else None
 
     def stop(self) -> bool:
         """Whether the parent asked for an end, or has ended itself."""
@@ -87,8 +100,21 @@ def _serve(mailbox: Mailbox, setup: Setup) -> None:
     task = catalog.load(setup.task, Path(setup.cache))
     mailbox.send(Ready(time.time() - setup.started))
     while job := mailbox.next_job():
-        if outcome := _outcome(job, task, mailbox, setup):
+        outcome = _tried(job, task) if isinstance(job, Trial) else _outcome(job, task, mailbox, setup)
+        if outcome:
             mailbox.send(outcome)
+
+
+def _tried(trial: Trial, task: "Task") -> Tried:
+    from scaling_laws.train import trial as trials
+
+    def rate(pack: tuple[int, str, int]) -> float:
+        try:
+            return trials.rate(trial.run, task, *pack)
+        except Exception:  # no memory for so many, above all: then they are not to be packed so
+            return 0.0
+
+    return Tried(tuple(rate(pack) for pack in trial.packs))
 
 
 def _outcome(job: Job, task: "Task", mailbox: Mailbox, setup: Setup) -> Failed | Stopped | None:

@@ -19,7 +19,7 @@ from scaling_laws.tasks import batches
 from scaling_laws.tasks.catalog import Task
 from scaling_laws.train.layout import Layout
 from scaling_laws.train.member import Member, Order, Progress, Row, Watcher
-from scaling_laws.train.programs import programs, stack
+from scaling_laws.train.programs import Programs, programs, stack
 from scaling_laws.train.shape import Shape
 from scaling_laws.train.state import State
 
@@ -36,16 +36,20 @@ def curve_steps(steps: int, points: int) -> list[int]:
     return sorted({round(s) for s in spaced.tolist()} | {steps})
 
 
+def programs_of(run: RunConfig, task: Task, layout: Layout) -> Programs:
+    """The programs that train such runs on a task, built once in this process."""
+    n_evaluated = len(task.valid) + len(task.heldout)  # one text for both evaluations: one program serves both
+    shape = Shape.of(run, task.vocab_size)
+    return programs(shape, layout, len(task.train), n_evaluated, str(task.train.dtype))
+
+
 class _Pack:
     def __init__(self, orders: Sequence[Order], task: Task, folder: Path, layout: Layout, say: Callable[[str], None]):
         self.members = [Member(order, task, folder, say) for order in orders]
         self.train, self.task, self.say = orders[0].run.train, task, say
         self.context = orders[0].run.task.context
-        # one text for both evaluations, so that one program serves both
-        evaluated = np.concatenate([task.valid, task.heldout])
-        shape = Shape.of(orders[0].run, task.vocab_size)
-        self.programs = programs(shape, layout, len(task.train), len(evaluated), str(task.train.dtype))
-        self.train_T, self.eval_T = self.programs.place_texts(task.train, evaluated)
+        self.programs = programs_of(orders[0].run, task, layout)
+        self.train_T, self.eval_T = self.programs.place_texts(task.train, np.concatenate([task.valid, task.heldout]))
         self.hyper = stack([member.hyper for member in self.members])
         self.done, states = self._restored()
         self.state = self.programs.place_states(states)

@@ -135,7 +135,7 @@ def compiled(job: dict[str, Any]) -> dict[str, Any]:
 def memory(job: dict[str, Any]) -> dict[str, Any]:
     """Bytes of training, measured and estimated: by the compiler's account, and as the resident set grew."""
     stepper = _of(job)
-    estimated = estimate(stepper.run, job["vocab_size"], stepper.programs.shape.parts)
+    estimated = estimate(stepper.run, job["vocab_size"], stepper.programs.shape.parts, text_bytes=CORPUS)
     account = stepper.programs.advance_program.memory_analysis()
     used = account.argument_size_in_bytes + account.output_size_in_bytes - account.alias_size_in_bytes
     before = _reset_peak()

@@ -1,15 +1,18 @@
 """The parent's loop against workers that do as they are told, without processes; and once with real ones."""
 
+import dataclasses
 import os
 import signal
 
 import pytest
 
 from scaling_laws import config, table
+from scaling_laws.config import SweepConfig
 from scaling_laws.describe import describe
-from scaling_laws.sweep import study
+from scaling_laws.sweep import choice, machine, study
+from scaling_laws.sweep.choice import Choices
 from scaling_laws.sweep.execute import Summary, SweepError, execute
-from scaling_laws.sweep.messages import At, Died, Done, Failed, Said, Stopped
+from scaling_laws.sweep.messages import At, Died, Done, Failed, Said, Stopped, Tried
 from scaling_laws.sweep.packing import ALONE, Packing
 from scaling_laws.sweep.plan import plan
 from scaling_laws.sweep.pool import Worker
@@ -27,8 +30,8 @@ class FakePool:
 
     exhausted = False
 
-    def __init__(self, answer, n_workers=2, packing=ALONE):
-        self.packing = packing
+    def __init__(self, answer, n_workers=2, rates=None):
+        self.rates, self.tried = rates or {}, []
         self.workers = [Worker(f"worker-{i}", None) for i in range(n_workers)]
         self.answer, self.assigned, self.stopped, self.started = answer, [], False, 0
 
@@ -37,7 +40,12 @@ class FakePool:
         for each in self.workers:
             each.ready = True
 
-    def assign(self, each, pack):
+    def try_out(self, each, planned, options):
+        assert each.idle
+        each.trial = (planned, options)
+        self.tried.append(planned.form)
+
+    def assign(self, each, pack, packing):
         assert each.idle
         each.jobs = list(pack)
         self.assigned += [planned.run_id for planned in pack]
@@ -47,6 +55,8 @@ class FakePool:
 
     def events(self, timeout):
         for each in self.workers:
+            if each.trial:
+                yield each, Tried(tuple(self.rates[option] for option in each.trial[1]))
             for planned in list(each.jobs):
                 yield each, Said("busy")
                 yield each, At(planned.run_id, 1)
@@ -60,7 +70,8 @@ def runs(experiment, facts):
 
 
 def do(runs, facts, answer, workdir, packing=ALONE, **options):
-    lines, pool = [], FakePool(answer, packing=packing)
+    lines, pool = [], FakePool(answer)
+    options["choices"] = Choices(packing)
     with table.Journal(workdir) as journal:
         summary = execute(runs, facts, pool, journal, say=lines.append, **options)
         return summary, {row["run_id"]: row for row in journal.rows()}, lines, pool
@@ -138,16 +149,50 @@ def test_runs_of_one_form_go_as_a_pack(experiment, facts, tmp_path):
     assign = FakePool.assign
 
     class Seen(FakePool):
-        def assign(self, each, pack):
+        def assign(self, each, pack, packing):
             packs.append([(planned.shape, planned.budget) for planned in pack])
-            assign(self, each, pack)
+            assign(self, each, pack, packing)
 
     with table.Journal(tmp_path) as journal:
-        pool = Seen(finish(facts), packing=Packing(size=3, strategy="vmap"))
-        summary = execute(runs, facts, pool, journal, say=lambda line: None)
+        choices = Choices(Packing(size=3, strategy="vmap"))
+        summary = execute(runs, facts, Seen(finish(facts)), journal, say=lambda line: None, choices=choices)
     assert len(summary.rows) == len(runs) == 16
     assert sorted(map(len, packs)) == [1, 1, 1, 1, 3, 3, 3, 3]
     assert all(len(set(pack)) == 1 for pack in packs)
+
+
+@pytest.mark.parametrize("rate, sizes", [(110.0, [4, 4]), (104.0, [1] * 8), (0.0, [1] * 8)])
+def test_what_a_trial_finds_clearly_faster_is_what_the_form_gets(experiment, facts, tmp_path, rate, sizes):
+    small = experiment(sweep__widths=(8,), sweep__depths=(1,), sweep__budgets=(1e9,), sweep__seeds=tuple(range(8)))
+    runs = [dataclasses.replace(run, expected_seconds=choice.WORTH / 8) for run in plan(small, facts).runs]
+    packs, pair, lines = [], (ALONE, Packing(4, "vmap")), []
+
+    class Seen(FakePool):
+        def assign(self, each, pack, packing):
+            packs.append(len(pack))
+            super().assign(each, pack, packing)
+
+    with table.Journal(tmp_path) as journal:
+        pool = Seen(finish(facts), 1, dict(zip(pair, (100.0, rate), strict=True)))
+        execute(runs, facts, pool, journal, say=lines.append, choices=Choices(ALONE, pair))
+    assert (len(pool.tried), packs) == (1, sizes)
+    assert any(f"alone 100, vmap x 4 {rate:.4g} steps a second" in line for line in lines)
+
+
+@pytest.mark.parametrize("seconds, count", [(choice.WORTH, 3), (choice.WORTH / 8 * 0.9, 8)])
+def test_a_trial_is_not_worth_it_for_few_or_short_runs(experiment, facts, seconds, count):
+    small = experiment(sweep__widths=(8,), sweep__depths=(1,), sweep__budgets=(1e9,), sweep__seeds=tuple(range(count)))
+    runs = [dataclasses.replace(run, expected_seconds=seconds) for run in plan(small, facts).runs]
+    assert Choices(ALONE, (ALONE, Packing(4, "vmap"))).to_try(runs[0], runs) == ()
+
+
+def test_what_is_tried_follows_the_settings_and_the_machine(monkeypatch):
+    assert Packing.options(SweepConfig(strategy="vmap")) == ()
+    assert Packing.options(SweepConfig()) == (ALONE, Packing(8, "vmap"))
+    monkeypatch.setattr(machine, "accelerator", lambda: True)
+    assert Packing.options(SweepConfig()) == (ALONE, Packing(8, "vmap"), Packing(32, "vmap"))
+    monkeypatch.setattr(machine, "device_count", lambda: 4)
+    assert Packing.options(SweepConfig(pack_size=18)) == (ALONE, Packing(8, "vmap", 4), Packing(16, "vmap", 4))
 
 
 @pytest.mark.parametrize("accident", [Failed("MemoryError"), Died(-9)])
@@ -240,3 +285,17 @@ def test_real_workers(experiment, tmp_path, monkeypatch):
     assert all("Error: " in row["reason"] for row in rows)
     assert all("Traceback" in (workdir / "logs" / f"{row['run_id']}.log").read_text() for row in rows)
     assert list((tmp_path / "cache" / "scaling_laws" / "programs").rglob("*-cache"))
+
+
+def test_real_workers_try_a_form_out(experiment, tmp_path, monkeypatch):
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(choice, "WORTH", 0.0)
+    small = experiment(sweep__widths=(8,), sweep__depths=(1,), sweep__budgets=(1e8,), sweep__workers=1)
+    small = config.replace(small, {"sweep.seeds": (0, 1, 2), "sweep.pack_size": 2, "sweep.lr_check": False})
+    lines = []
+    done = study.run_sweep(small, tmp_path / "runs", say=lines.append)
+    assert done.summary.count("finished") == 3
+    (told,) = [line for line in lines if "steps a second" in line]
+    assert told.startswith("width 8 depth 1: alone ")
+    assert "vmap x 2" in told

@@ -26,7 +26,7 @@ def asked(monkeypatch):
     """run_plan with workers that do nothing: the budgets of the checks it asks for once its grid has rows."""
     found = {}
 
-    def execute(runs, facts, pool, journal, *, say, more):
+    def execute(runs, facts, pool, journal, *, say, more, choices):
         found["budgets"] = [planned.budget for planned in more(journal.rows())]
         return Summary((), 0, 0, False, 0.0)
 

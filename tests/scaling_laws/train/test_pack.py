@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from scaling_laws import hyper
-from scaling_laws.config import RunConfig, replace
+from scaling_laws.config import ConfigError, RunConfig, replace
 from scaling_laws.tasks.catalog import Task
-from scaling_laws.train import loop
+from scaling_laws.train import loop, trial
 from scaling_laws.train.layout import Layout
 from scaling_laws.train.member import Order
 from scaling_laws.train.programs import programs, stack
@@ -92,7 +92,8 @@ def test_a_frozen_member_keeps_its_parameters(task, strategy):
     states = [built.initial_state(seed) for seed in range(3)]
     numbers, starts = stack([hyper.hyperparameters(order.run) for order in first]), np.zeros((3, 5, 4), np.int32)
     alive = np.array([True, False, True])
-    after, losses = built.advance(built.place_states([dict(state) for state in states]), numbers, task.train, starts, 5, alive)
+    placed = built.place_states([dict(state) for state in states])
+    after, losses = built.advance(placed, numbers, task.train, starts, 5, alive)
     heads = [state["params/head"] for state in built.fetch_states(after)]
     moved = [not np.array_equal(head, state["params/head"]) for head, state in zip(heads, states, strict=True)]
     assert moved == [True, False, True]
@@ -138,3 +139,20 @@ def test_xlas_flops_are_those_of_one_run_whatever_the_strategy(task):
         for members, strategy in ((1, "map"), (3, "map"), (3, "vmap"))
     )
     assert packed == pytest.approx([alone, alone], rel=0.1)
+
+
+@pytest.mark.parametrize("members, strategy", [(1, "map"), (3, "vmap")])
+def test_a_trial_measures_the_programs_of_the_runs(task, members, strategy):
+    (order,) = orders({})
+    before = programs.cache_info()
+    assert trial.rate(order.run, task, members, strategy) > 0
+    assert programs.cache_info().hits + programs.cache_info().misses == before.hits + before.misses + 1
+    layout = Layout(members, strategy)
+    assert loop.programs_of(order.run, task, layout).layout == layout
+    assert programs.cache_info().misses <= before.misses + 1
+
+
+def test_a_trial_on_devices_that_are_not_there_is_refused(task):
+    (order,) = orders({})
+    with pytest.raises(ConfigError, match="allowed: at most"):
+        trial.rate(order.run, task, 64, "vmap", 64)
