@@ -88,7 +88,8 @@ def _sweep(what: str, workers: int) -> Sweep:
     """The sweep into a new folder, through the command that a user types."""
     progress(what)
     with tempfile.TemporaryDirectory() as folder:
-        words = ("-m", "experiments.sweep", f"--workdir={folder}", f"--config.sweep.workers={workers}")
+        sweep = ("-m", "scripts.benchmarks.reaped", "-m", "experiments.sweep")
+        words = (*sweep, f"--workdir={folder}", f"--config.sweep.workers={workers}")
         cost = child((*words, *sweep_grid.words()))
         rows = table.read_runs(Path(folder)).to_pylist()
     accounts.check(rows)

@@ -13,7 +13,7 @@ from scaling_laws import compute, config
 from scaling_laws.config import ConfigError
 from scaling_laws.sweep.plan import plan
 from scaling_laws.sweep.planned import TaskFacts
-from scripts.benchmarks import ablation, accounts, operations, peers, scaling, shapes, sweep_grid, train, turns
+from scripts.benchmarks import ablation, accounts, measure, operations, peers, scaling, shapes, sweep_grid, train, turns
 from scripts.benchmarks.measure import ROOT, Cost
 
 FACTS = TaskFacts(unique_tokens=10_000_000, corpus_hash="x", vocab_size=256)
@@ -332,3 +332,10 @@ def test_no_benchmark_is_heavy_before_it_runs():
 def test_the_peer_stands_alone():
     source = Path(peers.TORCH_PEER).read_text()
     assert not [line for line in source.splitlines() if line.startswith(("import", "from")) and "scaling" in line]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="orphans are adopted on Linux alone")
+def test_the_seconds_of_a_process_left_behind_are_counted():
+    busy = "import time\nwhile time.process_time() < 1: pass"
+    parent = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {busy!r}])"
+    assert measure.child(("-m", "scripts.benchmarks.reaped", "-c", parent)).cpu > 1
