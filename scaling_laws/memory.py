@@ -53,10 +53,16 @@ class Memory:
 
 
 def estimate(
-    run: RunConfig, vocab_size: int, parts: int = 1, members: int = 1, strategy: str = "map", text_bytes: int = 0
+    run: RunConfig,
+    vocab_size: int,
+    parts: int = 1,
+    members: int = 1,
+    strategy: str = "map",
+    text_bytes: int = 0,
+    loss_chunks: int = 1,
 ) -> Memory:
     """Peak memory of a pack of `members` such runs on one device, their batches worked through in `parts`, beside
-    a text of so many bytes.
+    a text of so many bytes and their losses in so many chunks.
 
     With `model.remat` an upper figure: one block in full, of the others their inputs; blocks that are unrolled are kept
     whole on a CPU, whose compiler undoes the recomputation.
@@ -70,7 +76,7 @@ def estimate(
     block = width * model.width + share.hidden * compute.up_columns(model)
     block += share.scores * head_count(model) * context
     blocks = block + model.depth * model.width if model.remat and scanned else model.depth * block
-    ends = share.logits * vocab_size + share.stream * model.width
+    ends = share.logits * vocab_size / loss_chunks + share.stream * model.width
     gradients = n_params * (share.gradients + share.summed * (parts > 1))
     state, work = FLOAT * n_params * (1 + MOMENTS[run.optimizer.name]), FLOAT * (gradients + tokens * (blocks + ends))
     if strategy == "vmap":

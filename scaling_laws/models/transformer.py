@@ -9,6 +9,7 @@ from flax import linen as nn
 from scaling_laws.compute import is_scanned
 from scaling_laws.config import ModelConfig
 from scaling_laws.models.layers import Attention, Mlp, Norm, dense, initializer
+from scaling_laws.models.loss import cross_entropy
 from scaling_laws.parametrization import Rules
 
 
@@ -37,7 +38,7 @@ class ScanBlock(Block):
 
 
 class Transformer(nn.Module):
-    """Tokens to logits. Parameters are float32; the products run in `model.dtype`, the logits come in float32."""
+    """Tokens to logits or losses, in float32. Parameters are float32 too; the products run in `model.dtype`."""
 
     model: ModelConfig
     rules: Rules
@@ -45,8 +46,9 @@ class Transformer(nn.Module):
     context: int
 
     @nn.compact
-    def __call__(self, tokens_BxL):
-        """(B, L) integers to (B, L, V) float32 logits; position t sees tokens up to t.
+    def __call__(self, tokens_BxL, targets_BxL=None, chunks=1):
+        """(B, L) integers to (B, L, V) float32 logits, or to (B, L) losses where `targets` are given, in `chunks` as
+        `loss.cross_entropy` has them; position t sees tokens up to t.
 
         Raises ValueError where L is beyond the context of learned positions.
         """
@@ -59,7 +61,11 @@ class Transformer(nn.Module):
             head_DxV = table_VxD.T
         else:
             head_DxV = self.param("head", initializer(self.rules.head), (width, self.vocab_size))
-        return forward.logits * dense(x_BxLxD, head_DxV, jnp.float32)
+
+        def logits(x):
+            return forward.logits * dense(x, head_DxV, jnp.float32)
+
+        return logits(x_BxLxD) if targets_BxL is None else cross_entropy(logits, x_BxLxD, targets_BxL, chunks)
 
     def embed(self, table_VxD, tokens_BxL):
         """(B, L) integers to (B, L, D): the residual stream's first value, in the compute dtype."""

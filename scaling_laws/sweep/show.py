@@ -46,7 +46,8 @@ def _memory(run: RunConfig, facts: TaskFacts) -> int:
     on_cpu = not machine.accelerator()
     n_parts = parts.of(run, facts.vocab_size, on_cpu)
     text_bytes = facts.unique_tokens * (1 if facts.vocab_size <= 256 else 2)
-    needed = memory.estimate(run, facts.vocab_size, n_parts, text_bytes=text_bytes)
+    chunks = parts.of_loss(run, facts.vocab_size, n_parts)
+    needed = memory.estimate(run, facts.vocab_size, n_parts, text_bytes=text_bytes, loss_chunks=chunks)
     return needed.resident if on_cpu else needed.total
 
 

@@ -1,8 +1,10 @@
-"""In how many parts a batch is worked through, gradients summed: for a CPU's caches, or for a device's memory."""
+"""In how many parts a batch is worked through, gradients summed: for a CPU's caches, or for a device's memory; and in
+how many chunks its loss, where the vocabulary is large."""
 
 from scaling_laws import compute
 from scaling_laws.config import RunConfig, head_count
 
+LOGITS = 1 << 30  # bytes on a device
 ENOUGH_TOKENS = 256  # a part with fewer makes matrix products too small to be fast
 
 
@@ -24,6 +26,13 @@ def cached(run: RunConfig, vocab_size: int) -> int:
     share = batch // n_devices
     fitting = [n for n in range(1, share + 1) if share % n == 0 and share // n * run.task.context >= least]
     return max(fitting, default=1)
+
+
+def of_loss(run: RunConfig, vocab_size: int, n_parts: int) -> int:
+    """In how many chunks the loss of a part is worked through: the fewest that keep its logits within LOGITS bytes."""
+    share = run.train.batch_size // (n_parts * run.train.data_devices * run.train.fsdp_devices)
+    window = 4 * run.task.context * vocab_size
+    return next((n for n in range(1, share + 1) if share % n == 0 and share // n * window <= LOGITS), max(share, 1))
 
 
 def activations_per_token(run: RunConfig, vocab_size: int) -> float:

@@ -18,6 +18,7 @@ class Shape:
     context: int
     batch_size: int
     parts: int  # of a batch, worked through one after the other
+    loss_chunks: int  # of a part, for its logits
     steps_per_dispatch: int
     optimizer: str
     schedule: str
@@ -26,13 +27,15 @@ class Shape:
     @classmethod
     def of(cls, run: RunConfig, vocab_size: int) -> "Shape":
         """The shape of a run on a task with `vocab_size` tokens."""
+        n_parts = parts.of(run, vocab_size, on_cpu=jax.default_backend() == "cpu")
         return cls(
             model=run.model,
             parametrization=run.train.parametrization,
             vocab_size=vocab_size,
             context=run.task.context,
             batch_size=run.train.batch_size,
-            parts=parts.of(run, vocab_size, on_cpu=jax.default_backend() == "cpu"),
+            parts=n_parts,
+            loss_chunks=parts.of_loss(run, vocab_size, n_parts),
             steps_per_dispatch=run.train.steps_per_dispatch,
             optimizer=run.optimizer.name,
             schedule=run.optimizer.schedule,

@@ -62,8 +62,7 @@ class Step:
     def _windows_losses(self, params: Any, text_T: jax.Array, starts_B: jax.Array) -> jax.Array:
         offsets = jnp.arange(self.shape.context + 1)
         windows = text_T[starts_B[:, None] + offsets].astype(jnp.int32)
-        logits_BxLxV: Any = self.module.apply({"params": params}, windows[:, :-1])
-        losses_BxL = optax.softmax_cross_entropy_with_integer_labels(logits_BxLxV, windows[:, 1:])
+        losses_BxL: Any = self.module.apply({"params": params}, windows[:, :-1], windows[:, 1:], self.shape.loss_chunks)
         return losses_BxL.mean(axis=1)
 
     def _in_parts(self, starts_B: jax.Array) -> jax.Array:

@@ -11,7 +11,6 @@ import pytest
 from scaling_laws import compute, config, hyper, parametrization, table
 from scaling_laws.config import RunConfig, replace
 from scaling_laws.tasks import batches
-from scaling_laws.tasks.catalog import Task
 from scaling_laws.train import loop, programs, state
 from scaling_laws.train.layout import Layout
 from scaling_laws.train.shape import Shape
@@ -30,20 +29,6 @@ TINY = {
     "train.curve_eval_tokens": 256,
     "optimizer.learning_rate": 1e-2,
 }
-
-
-@pytest.fixture(scope="module")
-def task():
-    rng = np.random.default_rng(0)
-    words = [rng.integers(1, 256, size=5, dtype=np.uint8) for _ in range(6)]
-
-    def split(n):
-        return np.concatenate([words[k] for k in rng.integers(0, 6, size=n)])
-
-    token_bytes = np.ones(256, int)
-    token_bytes[0] = 0
-    documents = {"train": (), "valid": (), "heldout": ()}
-    return Task("text", split(800), split(200), split(400), 256, token_bytes, "feed", documents)
 
 
 def results(row):

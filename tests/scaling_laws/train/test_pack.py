@@ -7,7 +7,6 @@ import pytest
 
 from scaling_laws import hyper
 from scaling_laws.config import ConfigError, RunConfig, replace
-from scaling_laws.tasks.catalog import Task
 from scaling_laws.train import loop, trial
 from scaling_laws.train.layout import Layout
 from scaling_laws.train.member import Order
@@ -32,17 +31,6 @@ VARIED = (
     {"optimizer.learning_rate": 1e-2, "train.data_seed": 2, "optimizer.weight_decay": 0.1},
 )
 EXPLODING = {"optimizer.learning_rate": 1e3, "optimizer.clip_norm": 0.0, "optimizer.warmup": 0.0}
-
-
-@pytest.fixture(scope="module")
-def task():
-    rng = np.random.default_rng(0)
-    words = [rng.integers(1, 256, size=5, dtype=np.uint8) for _ in range(6)]
-
-    def split(n):
-        return np.concatenate([words[k] for k in rng.integers(0, 6, size=n)])
-
-    return Task("text", split(800), split(200), split(400), 256, np.ones(256, int), "feed", dict.fromkeys("abc", ()))
 
 
 def orders(*changes):
