@@ -54,11 +54,12 @@ class Summary:
     def spent(self) -> dict[str, float]:
         """Seconds by what they were spent on; all workers together, but for `write`, the parent's own.
 
-        `start`: imports and the task. `compile`: with initialising and placing the data. `idle`: waiting for work, at
-        the end above all.
+        `start`: imports and the task. `init`: drawing parameters, placing them and the data. `compile`: tracing and
+        compiling, or loading what was compiled before. `idle`: waiting for work, at the end above all.
         """
         parts = {
-            name: sum(row.get(f"{name}_seconds") or 0.0 for row in self.rows) for name in ("compile", "step", "eval")
+            name: sum(row.get(f"{name}_seconds") or 0.0 for row in self.rows)
+            for name in ("init", "compile", "step", "eval")
         }
         working = sum(row.get("wall_seconds") or 0.0 for row in self.rows)
         idle = max(0.0, self.workers * self.wall_seconds - self.start_seconds - working)

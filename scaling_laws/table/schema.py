@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from scaling_laws.config import nearest
 
-VERSION = 1
+VERSION = 2  # 2: init_seconds apart from compile_seconds
 VERSION_KEY = b"scaling_laws.version"
 REQUIRED = object()  # the default of a column that a row must bring along
 ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64()}
@@ -98,7 +98,8 @@ RUN_COLUMNS = (
     _provenance("hardware_flops", float, "FLOP", "flops and what rematerialisation computes again"),
     _provenance("xla_flops", float, "FLOP", "XLA's total: elementwise work too, but a scan over layers counts once"),
     _provenance("wall_seconds", float, "s", "from start to row, compiling and evaluation included"),
-    _provenance("compile_seconds", float, "s", "before the first step: mostly compiling"),
+    _provenance("compile_seconds", float, "s", "tracing and compiling, or loading what was compiled before"),
+    _provenance("init_seconds", float, "s", "initialising, and placing state and data"),
     _provenance("step_seconds", float, "s", "spent in optimiser steps"),
     _provenance("eval_seconds", float, "s", "spent in evaluation"),
     _provenance("tokens_per_second", float, "tokens/s", "tokens over step_seconds"),

@@ -48,7 +48,9 @@ class _Pack:
         self.members = [Member(order, task, folder, say) for order in orders]
         self.train, self.task, self.say = orders[0].run.train, task, say
         self.context = orders[0].run.task.context
+        began = time.perf_counter()
         self.programs = programs_of(orders[0].run, task, layout)
+        self.compile_seconds = time.perf_counter() - began
         self.train_T, self.eval_T = self.programs.place_texts(task.train, np.concatenate([task.valid, task.heldout]))
         self.hyper = stack([member.hyper for member in self.members])
         self.done, states = self._restored()
@@ -183,7 +185,8 @@ def train_pack(
     pack = _Pack(orders, task, workdir, layout, say)
     prepared = time.perf_counter() - began
     facts = provenance.environment() | {"worker": worker, "started_at": started_at}
-    facts["compile_seconds"] = prepared / len(orders)
+    facts |= {"compile_seconds": pack.compile_seconds / len(orders)}
+    facts["init_seconds"] = (prepared - pack.compile_seconds) / len(orders)
     per_step = pack.programs.xla_flops_per_step
 
     def ended(member: Member, final: Row) -> Ended:

@@ -5,7 +5,6 @@ T length of a text.
 """
 
 import functools
-import time
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,6 @@ class Programs:
 
     def __init__(self, shape: Shape, layout: Layout, train_tokens: int, eval_tokens: int, dtype: str):
         """Compile for a train split and an evaluation text of so many tokens, of NumPy type `dtype`."""
-        began = time.perf_counter()
         self.shape, self.layout = shape, layout
         self.rules = parametrization.rules(shape.parametrization, shape.model)
         self._built = placement.place(shape, layout, Texts(train_tokens, eval_tokens, dtype))
@@ -52,7 +50,6 @@ class Programs:
         counted = traced.xla_flops(self._built.advance)
         side_by_side = layout.members if layout.strategy == "vmap" else 1
         self.xla_flops_per_step = counted and counted * shape.parts / side_by_side
-        self.compile_seconds = time.perf_counter() - began
 
     def initial_state(self, seed: int) -> State:
         """One member's fresh parameters and optimiser state (NumPy)."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from table_rows import a_curve, a_row
 
 from scaling_laws.sealed import seal
-from scaling_laws.table import Journal, TableError, read_curves, read_runs
+from scaling_laws.table import VERSION, Journal, TableError, read_curves, read_runs
 from scaling_laws.table.journal import JOURNAL, parse
 
 N_RUNS = 3
@@ -118,7 +118,7 @@ def test_a_reader_of_a_torn_journal_changes_nothing(intact, tmp_path):
 
 def test_every_line_is_json_and_ends_on_disk(intact):
     records = [json.loads(line) for line in intact.splitlines()]
-    assert records[0]["version"] == 1
+    assert records[0]["version"] == VERSION
     assert [record["run"]["run_id"] for record in records[1:]] == ["r0", "r1", "r2"]
 
 
@@ -164,9 +164,9 @@ def test_a_second_opener_is_told_who_holds_the_workdir(tmp_path):
 
 
 def test_a_newer_version_is_refused(tmp_path):
-    (tmp_path / JOURNAL).write_bytes(seal({"journal": "runs and their curves", "version": 2}))
+    (tmp_path / JOURNAL).write_bytes(seal({"journal": "runs and their curves", "version": VERSION + 1}))
     for use in (Journal, read_runs):
-        with pytest.raises(TableError, match=r"version 2 .* reads up to 1"):
+        with pytest.raises(TableError, match=rf"version {VERSION + 1} .* reads up to {VERSION}"):
             use(tmp_path)
     (tmp_path / JOURNAL).unlink()
     Journal(tmp_path).close()  # the refusal gave the lock back

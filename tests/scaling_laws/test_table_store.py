@@ -132,8 +132,18 @@ def test_a_newer_parquet_is_refused(workdir):
     path = workdir / "runs.parquet"
     table = pq.read_table(path)
     pq.write_table(table.replace_schema_metadata({"scaling_laws.version": "7"}), path)
-    with pytest.raises(TableError, match=r"version 7 .* reads up to 1"):
+    with pytest.raises(TableError, match=r"version 7 .* reads up to 2"):
         read_runs(path)
+
+
+def test_a_parquet_of_the_first_version_is_read(workdir):
+    """It had no `init_seconds`."""
+    path, now = workdir / "runs.parquet", read_runs(workdir)
+    older = now.drop_columns("init_seconds").replace_schema_metadata({"scaling_laws.version": "1"})
+    pq.write_table(older, path)
+    found = read_runs(path)
+    assert found.drop_columns("init_seconds").equals(now.drop_columns("init_seconds"))
+    assert found["init_seconds"].null_count == len(found)
 
 
 def test_result_hash_sees_results_and_nothing_else(tmp_path):

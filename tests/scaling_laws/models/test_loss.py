@@ -56,3 +56,4 @@ def test_logits_beyond_the_limit_are_made_in_the_fewest_chunks(monkeypatch):
     assert parts.of_loss(run, 256, 3) == 1
     assert parts.of_loss(replace(run, {"train.data_devices": 2}), 256, 1) == 2
     assert parts.of_loss(run, 65536, 1) == 12
+    assert parts.of_loss(replace(run, {"train.batch_size": 14}), 256, 1) == 7  # chunks of one size

@@ -70,6 +70,9 @@ def test_row_fits_the_table_and_its_counts(undisturbed, task, tmp_path):
     assert row["eval_tokens"] == 512
     assert row["bits_per_byte"] == pytest.approx(row["loss"] / np.log(2))  # every byte of this text is a token
     assert [point["step"] for point in curve] == loop.curve_steps(40, 4)
+    parts = [row[f"{name}_seconds"] for name in ("init", "compile", "step", "eval")]
+    assert min(parts) > 0
+    assert sum(parts) < row["wall_seconds"]
     with table.Journal(tmp_path) as journal:
         journal.append(row, curve)
     assert table.read_runs(tmp_path).to_pylist()[0]["run_id"] == row["run_id"]
