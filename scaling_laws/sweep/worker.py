@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 def main(pipe: Connection, setup: Setup) -> None:
     """The body of the process, from start to the parent's Stop or end."""
-    _die_with_parent()
+    die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; what it means, the parent decides
     if setup.core is not None:
         os.sched_setaffinity(0, {setup.core})
@@ -77,7 +77,7 @@ class Mailbox:
         return self.stopped
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """End this process when the sweep's ends, however that ends: also in the middle of a step or of compiling.
 
     The system's own signal for that goes by the process that forked this one, which lives on with its children.

@@ -227,6 +227,7 @@ def test_draws_depend_on_seed_and_name_alone(task):
     assert not np.array_equal(deep["params/head"], other["params/head"])
     assert not any(leaf.any() for name, leaf in deep.items() if name.startswith("opt_state/"))
     up = deep["params/block_0/mlp/up"]
+    assert not np.array_equal(up, deep["params/block_1/mlp/up"])
     assert up.std() == pytest.approx(1 / np.sqrt(8), rel=0.2)
 
 
