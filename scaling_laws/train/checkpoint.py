@@ -1,7 +1,7 @@
 """Checkpoints of a run: atomic, verified by checksum before they are used, the last two kept.
 
-Orbax writes and reads the arrays; around it, each checkpoint is made in a folder of its own that gets its final
-name only when everything is on the disk, with a sealed manifest of the SHA-256 of every file.
+Each is made in a folder of its own that gets its final name only when everything is on the disk, with a sealed manifest
+of the SHA-256 of every file and of what each array is.
 """
 
 import hashlib
@@ -17,10 +17,9 @@ import numpy as np
 
 from scaling_laws.disk import sync_folder
 from scaling_laws.sealed import seal, unseal
-from scaling_laws.train import saved
+from scaling_laws.train import arrays, saved
 
 MANIFEST = "manifest.json"
-ARRAYS = "arrays"
 PARTIAL, DAMAGED = "partial_", "damaged_"
 CHUNK = 1 << 20
 
@@ -39,7 +38,7 @@ class Checkpoints:
         self.folder, self._say, self._keep = Path(folder).absolute(), say, keep
 
     def any(self) -> bool:
-        """Whether there is a checkpoint, sound or not. Costs nothing, unlike the import of Orbax."""
+        """Whether there is a checkpoint, sound or not."""
         return bool(self._saved())
 
     def save(self, step: int, state: PyTree, extra: dict[str, Any] | None = None) -> None:
@@ -52,7 +51,7 @@ class Checkpoints:
         partial, final = self.folder / f"{PARTIAL}{step:012d}", self.folder / f"{saved.PREFIX}{step:012d}"
         partial.mkdir()
         tensors = _named(state)
-        _write_arrays(partial / ARRAYS, tensors)
+        arrays.write(partial, tensors)
         facts = {"step": step, "tensors": _description(tensors), "files": _sync_and_hash(partial), "extra": extra or {}}
         _write_synced(partial / MANIFEST, seal(facts))
         for path in [partial, *(path for path in partial.rglob("*") if path.is_dir())]:
@@ -84,7 +83,7 @@ class Checkpoints:
             facts, fault = _verified(folder)
             fault = fault or _misfit(facts["tensors"], _description(expected))
             if not fault:
-                tensors = _read_arrays(folder / ARRAYS, expected)
+                tensors = arrays.read(folder, expected)
                 leaves = [tensors[name] for name in expected]
                 return facts["step"], jax.tree.unflatten(jax.tree.structure(template), leaves), facts["extra"]
             self._set_aside(folder, fault)
@@ -179,19 +178,3 @@ def _write_synced(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _write_arrays(folder: Path, tensors: dict[str, np.ndarray]) -> None:
-    import orbax.checkpoint as ocp  # seconds: paid by the first checkpoint, not by every run
-
-    ocp.PyTreeCheckpointer().save(folder, {name: tensor for name, tensor in tensors.items() if tensor.size})
-
-
-def _read_arrays(folder: Path, expected: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The saved arrays by name; those of size zero, which Orbax does not take, are as expected."""
-    import orbax.checkpoint as ocp
-
-    saved = [name for name, tensor in expected.items() if tensor.size]
-    as_numpy = {name: ocp.RestoreArgs(restore_type=np.ndarray) for name in saved}
-    found = ocp.PyTreeCheckpointer().restore(folder, item=dict.fromkeys(saved, 0), restore_args=as_numpy)
-    return expected | found

@@ -9,6 +9,7 @@ import numpy as np
 import optax
 import pytest
 
+from scaling_laws.train import arrays
 from scaling_laws.train.checkpoint import Checkpoints
 
 
@@ -36,12 +37,15 @@ def blank(state):
     return jax.tree.map(lambda leaf: np.zeros(np.shape(leaf), np.asarray(leaf).dtype), state)
 
 
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory):
-    """A folder with checkpoints of steps 10 and 20."""
+@pytest.fixture(scope="module", params=[arrays.SMALL, 0], ids=["one file", "Orbax"])
+def saved(request, tmp_path_factory):
+    """A folder with checkpoints of steps 10 and 20, of a state that is small or counts as large."""
     folder = tmp_path_factory.mktemp("saved") / "run"
-    for step in (10, 20):
-        Checkpoints(folder).save(step, a_state(step), {"step_was": step})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arrays, "SMALL", request.param)
+        for step in (10, 20):
+            Checkpoints(folder).save(step, a_state(step), {"step_was": step})
+    assert (folder / "step_000000000020" / (arrays.FILE if request.param else arrays.FOLDER)).exists()
     return folder
 
 
