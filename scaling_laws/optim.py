@@ -3,7 +3,8 @@
 Only the *kind* of optimiser and of schedule is baked into a program.
 """
 
-from typing import Any
+import operator
+from typing import Any, NamedTuple
 
 import jax
 import optax
@@ -24,29 +25,42 @@ def tensor_names(path: Any) -> tuple[str, ...]:
     return tuple(str(key.key) for key in path)
 
 
-def _scale_by_rule(rules: Rules, decay: Any) -> optax.GradientTransformation:
-    """Add each tensor's decoupled decay, then scale by its rate multiplier; both from the parametrisation's table."""
+class Multipliers(NamedTuple):
+    """By which rate and decay are multiplied: numbers or arrays, in trees like the parameters' own."""
+
+    learning_rate: Any
+    weight_decay: Any
+
+
+def multipliers(rules: Rules, params: Any) -> Multipliers:
+    """Those of each tensor, from the parametrisation's table."""
+    found = jax.tree_util.tree_map_with_path(lambda path, _: rules.for_path(tensor_names(path)), params)
+    rates, decays = (jax.tree.map(operator.attrgetter(name), found) for name in Multipliers._fields)
+    return Multipliers(rates, decays)
+
+
+def _scale(by: Multipliers, decay: Any) -> optax.GradientTransformation:
+    """Add the decoupled decay, then scale."""
+
+    def one(update: jax.Array, param: jax.Array, rate: Any, share: Any) -> jax.Array:
+        spared = isinstance(share, float) and share == 0
+        return (update if spared else update + decay * share * param) * rate
 
     def scale(updates: Any, params: Any) -> Any:
-        def one(path: Any, update: jax.Array, param: jax.Array) -> jax.Array:
-            rule = rules.for_path(tensor_names(path))
-            decayed = update + decay * rule.weight_decay * param if rule.weight_decay else update
-            return decayed * rule.learning_rate
-
-        return jax.tree_util.tree_map_with_path(one, updates, params)
+        return jax.tree.map(one, updates, params, by.learning_rate, by.weight_decay)
 
     return optax.stateless(scale)
 
 
-def optimizer(config: OptimizerConfig, rules: Rules, hyper: Hyper) -> optax.GradientTransformation:
+def optimizer(config: OptimizerConfig, by: Multipliers, hyper: Hyper) -> optax.GradientTransformation:
     """Clip, direction, decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2), rates by tensor and by step.
 
     The state's structure depends on `config.name` alone, so it may be built with concrete numbers and advanced with
-    traced ones. Norms and biases are exempt from decay through their rule.
+    traced ones. Norms and biases are exempt from decay through their multiplier.
     """
     return optax.chain(
         optax.clip_by_global_norm(hyper["clip_norm"]),
         _direction(config, hyper),
-        _scale_by_rule(rules, hyper["weight_decay"]),
+        _scale(by, hyper["weight_decay"]),
         optax.scale_by_schedule(lambda step: -learning_rate(config.schedule, step, hyper)),
     )

@@ -19,7 +19,7 @@ OVER_PARAMS = (0, None, None)  # parameters, text, starts
 
 def functions(shape: Shape, layout: Layout, texts: Texts, axis: str | None = None) -> Functions:
     """The functions of a pack, not yet traced; `axis` as in `Step`."""
-    step = Step(shape, axis)
+    step = Step(shape, axis, sharded=layout.n_devices > 1)
     template = step.abstract_state()
 
     def advance(state: Any, numbers: Any, text: Any, starts: Any, count: Any, alive: Any) -> Any:

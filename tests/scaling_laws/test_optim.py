@@ -59,7 +59,7 @@ def tensors():
 
 def updated(config, numbers, params, gradients):
     rules = parametrization.rules("standard", ModelConfig())
-    transform = optim.optimizer(config, rules, numbers)
+    transform = optim.optimizer(config, optim.multipliers(rules, params), numbers)
     state = transform.init(params)
     for gradient in gradients:
         updates, state = transform.update(gradient, state, params)
