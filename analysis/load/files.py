@@ -51,10 +51,11 @@ def _once(names: list[str], path: Path) -> None:
 
 def _read_parquet(path: Path) -> Columns:
     import pyarrow as pa
-    import pyarrow.parquet as pq
+
+    from scaling_laws.table import packed
 
     try:
-        table = pq.ParquetFile(path).read()
+        table = packed.read(path)
         _once(table.column_names, path)
         return {name: from_arrow(name, table[name]) for name in table.column_names}
     except pa.ArrowException as error:

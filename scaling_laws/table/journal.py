@@ -16,7 +16,7 @@ from typing import Any
 
 from scaling_laws.disk import sync_folder
 from scaling_laws.sealed import seal, unseal
-from scaling_laws.table.schema import CURVE_COLUMNS, RUN_COLUMNS, VERSION, TableError, checked
+from scaling_laws.table.schema import CURVE_COLUMNS, RUN_COLUMNS, VERSION, TableError, check_version, checked
 
 JOURNAL = "journal.jsonl"
 LOCK = "journal.lock"
@@ -66,12 +66,6 @@ def parse(data: bytes, where: str) -> Contents:
                 records.append(record)
         start = stop
     return Contents(tuple(records), tuple(damage), end)
-
-
-def check_version(version: int, where: str) -> None:
-    """Raises TableError when a table's `version` is newer than this program's."""
-    if version > VERSION:
-        raise TableError(f"{where}: version {version} of the runs table; this program reads up to {VERSION}, update it")
 
 
 def read(path: Path, say: Say = warn) -> Contents:

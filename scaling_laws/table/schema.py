@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from scaling_laws.config import nearest
 
-VERSION = 2  # 2: init_seconds apart from compile_seconds
+VERSION = 3  # 2: init_seconds apart from compile_seconds; 3: spikes, bad_step, good_loss, grad_norm; Parquet sealed
 VERSION_KEY = b"scaling_laws.version"
 REQUIRED = object()  # the default of a column that a row must bring along
 ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64()}
@@ -45,8 +45,8 @@ def _provenance(name: str, kind: type, unit: str, doc: str, default: Any = None)
     return Column(name, kind, unit, doc, default, "provenance")
 
 
-STATUSES = ("finished", "diverged", "stopped", "failed")
-SETTLED = ("finished", "diverged")  # what a run came to; any other status is tried again
+STATUSES = ("finished", "diverged", "dead", "spiked", "stopped", "failed")
+SETTLED = ("finished", "diverged", "dead", "spiked")  # what a run came to; any other status is tried again
 PURPOSES = ("grid", "extra_seed", "lr_check", "forecast", "single")
 
 RUN_COLUMNS = (
@@ -91,6 +91,9 @@ RUN_COLUMNS = (
     Column("loss_se", float, "nats/token", "standard error of loss across windows", None),
     Column("bits_per_byte", float, "bits/byte", "held-out loss a byte of text", None),
     Column("eval_tokens", int, "tokens", "held-out tokens behind loss", None),
+    Column("spikes", int, "steps", "steps whose loss or gradient stood far above those before", 0),
+    Column("bad_step", int, "steps", "step at which the run went bad: diverged, its last spike, or where it ended dead", None),
+    Column("good_loss", float, "nats/token", "mean training loss before bad_step", None),
     Column("corpus_hash", str, "", "hash of the raw documents"),
     Column("config", str, "", "JSON text of the settings that differ from their defaults"),
     # not a result: where the curve is read decides what it averages over
@@ -121,6 +124,7 @@ CURVE_COLUMNS = (
     Column("flops", float, "FLOP", "training FLOPs so far"),
     Column("learning_rate", float, "", "learning rate of the step"),
     Column("train_loss", float, "nats/token", "mean training loss since the last point", None),
+    Column("grad_norm", float, "", "mean norm of the gradient, before clipping, since the last point", None),
     Column("loss", float, "nats/token", "loss on the validation split", None),
 )
 
@@ -147,6 +151,12 @@ def checked(row: Mapping[str, Any], columns: tuple[Column, ...], where: str) -> 
     """
     check_names(row, [column.name for column in columns], where)
     return {column.name: _value(row.get(column.name, column.default), column, where) for column in columns}
+
+
+def check_version(version: int, where: str) -> None:
+    """Raises TableError when a table's `version` is newer than this program's."""
+    if version > VERSION:
+        raise TableError(f"{where}: version {version} of the runs table; this program reads up to {VERSION}, update it")
 
 
 def check_names(given: Any, allowed: list[str], where: str) -> None:

@@ -8,16 +8,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from scaling_laws.disk import sync_folder
 from scaling_laws.sealed import OPENING
-from scaling_laws.table import journal
+from scaling_laws.table import journal, packed
 from scaling_laws.table.journal import JOURNAL, Say, warn
 from scaling_laws.table.schema import (
     CURVES,
     DEFAULTS,
     RUNS,
-    VERSION,
-    VERSION_KEY,
     TableError,
     check_names,
     result_columns,
@@ -37,7 +34,7 @@ def compact(workdir: str | os.PathLike, say: Say = warn) -> None:
     contents = journal.read(path, say)
     for name, table in ((CURVES_FILE, _curves(contents)), (RUNS_FILE, _runs(contents))):
         metadata = {**table.schema.metadata, JOURNAL_BYTES: str(contents.end).encode()}
-        _write_parquet(table.replace_schema_metadata(metadata), folder / name)
+        packed.write(table.replace_schema_metadata(metadata), folder / name)
 
 
 def read_runs(path: str | os.PathLike, say: Say = warn) -> pa.Table:
@@ -69,45 +66,45 @@ def result_hash(table: pa.Table) -> str:
 
 
 def _read(path: Path, schema: pa.Schema, parquet: str, say: Say) -> pa.Table:
-    if path.is_dir():
-        path = _source(path, parquet)
-    if not path.is_file():
-        raise TableError(f"{path}: no such file; allowed: a workdir, or a .parquet, .csv or .jsonl of runs")
-    readers = {".parquet": _read_parquet, ".csv": _read_csv, ".jsonl": _read_jsonl}
-    if path.suffix not in readers:
-        raise TableError(f"{path}: unknown kind of file {path.suffix!r}; allowed: {', '.join(readers)}")
     try:
+        if path.is_dir():
+            return _conform(_read_workdir(path, schema, path / parquet, say), schema, str(path))
+        if not path.is_file():
+            raise TableError(f"{path}: no such file; allowed: a workdir, or a .parquet, .csv or .jsonl of runs")
+        readers = {".parquet": _read_parquet, ".csv": _read_csv, ".jsonl": _read_jsonl}
+        if path.suffix not in readers:
+            raise TableError(f"{path}: unknown kind of file {path.suffix!r}; allowed: {', '.join(readers)}")
         return _conform(readers[path.suffix](path, schema, say), schema, str(path))
     except (pa.ArrowException, UnicodeDecodeError) as error:
         first = str(error).splitlines()[0]
         raise TableError(f"{path}: not a readable {path.suffix[1:]} of these columns: {first}") from error
 
 
-def _source(folder: Path, parquet: str) -> Path:
-    """The file of a workdir to read: its journal, unless the Parquet file was made of all of it."""
-    log, packed = folder / JOURNAL, folder / parquet
-    if not packed.exists():
+def _read_workdir(folder: Path, schema: pa.Schema, file: Path, say: Say) -> pa.Table:
+    """The table of a workdir: its Parquet where that is sound and was made of the whole journal, else the journal."""
+    log = folder / JOURNAL
+    if not file.exists():
         if not log.exists():
-            raise TableError(f"{folder}: no runs here; expected {JOURNAL} or {parquet}")
-        return log
+            raise TableError(f"{folder}: no runs here; expected {JOURNAL} or {file.name}")
+        return _read_jsonl(log, schema, say)
     if not log.exists():
-        return packed
-    import pyarrow.parquet as pq  # a tenth of a second that `--help` need not pay
-
+        return packed.read(file)
     try:
-        made_of = int((pq.read_schema(packed).metadata or {}).get(JOURNAL_BYTES, b"-1"))
-    except pa.ArrowException:
-        return log
-    current = made_of == log.stat().st_size and packed.stat().st_mtime_ns > log.stat().st_mtime_ns
-    return packed if current else log
+        table = packed.read(file)
+    except (pa.ArrowException, packed.Damaged) as error:
+        reason = error if isinstance(error, packed.Damaged) else f"{file}: is damaged"
+        say(f"{reason}; the runs are read from {JOURNAL}")
+        return _read_jsonl(log, schema, say)
+    size, made_of = log.stat().st_size, int((table.schema.metadata or {}).get(JOURNAL_BYTES, -1))
+    if made_of > size:
+        say(f"{log}: has lost {made_of - size} bytes since {file.name} was made of it; the runs are read from that one")
+        return table
+    current = made_of == size and file.stat().st_mtime_ns > log.stat().st_mtime_ns
+    return table if current else _read_jsonl(log, schema, say)
 
 
 def _read_parquet(path: Path, schema: pa.Schema, say: Say) -> pa.Table:
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(path)
-    journal.check_version(int((table.schema.metadata or {}).get(VERSION_KEY, VERSION)), str(path))
-    return table
+    return packed.read(path)
 
 
 def _read_csv(path: Path, schema: pa.Schema, say: Say) -> pa.Table:
@@ -156,15 +153,3 @@ def _curves(contents: journal.Contents) -> pa.Table:
     latest = contents.latest()
     points = [{"run_id": run_id, **point} for run_id in sorted(latest) for point in latest[run_id]["curve"]]
     return pa.Table.from_pylist(points, schema=CURVES)
-
-
-def _write_parquet(table: pa.Table, path: Path) -> None:
-    import pyarrow.parquet as pq
-
-    partial = path.with_suffix(f".partial-{os.getpid()}")
-    with partial.open("wb") as file:
-        pq.write_table(table, file, compression="zstd")
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    sync_folder(path.parent)

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import random
 
 import pyarrow as pa
 import pyarrow.csv
@@ -78,6 +79,66 @@ def test_a_journal_that_went_on_is_preferred_to_its_parquet(workdir):
     assert read_runs(workdir)["run_id"].to_pylist() == ["a", "b"]
 
 
+def flipped(data, bit):
+    changed = bytearray(data)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
+def test_no_flipped_bit_of_a_parquet_is_read(workdir):
+    path = workdir / "runs.parquet"
+    data = path.read_bytes()
+    generator = random.Random(0)
+    footer = len(data) - int.from_bytes(data[-8:-4], "little")  # where Parquet has no checksums of its own
+    bits = [generator.randrange(8 * len(data)) for _ in range(100)]
+    for bit in bits + [generator.randrange(8 * footer, 8 * len(data)) for _ in range(100)]:
+        path.write_bytes(flipped(data, bit))
+        with pytest.raises(TableError, match=r"runs\.parquet"):
+            read_runs(path)
+    path.write_bytes(data)
+    assert len(read_runs(path)) == 2
+
+
+def test_what_a_row_says_is_no_checksum(tmp_path):
+    fill(tmp_path, [a_row(run_id="x", reason="scaling_laws.sha256" + "0" * 80)])
+    compact(tmp_path)
+    assert read_runs(tmp_path / "runs.parquet")["run_id"].to_pylist() == ["x"]
+
+
+def test_parquet_of_older_versions_and_other_programs_carries_no_checksum(workdir):
+    path, table = workdir / "other.parquet", read_runs(workdir)
+    pq.write_table(table.replace_schema_metadata({b"scaling_laws.version": b"2"}), path)
+    assert read_runs(path).equals(table)
+    pq.write_table(table.replace_schema_metadata(None), path)
+    assert read_runs(path).equals(table)
+    for metadata in (table.schema.metadata, pq.read_schema(workdir / "runs.parquet").metadata):
+        pq.write_table(table.replace_schema_metadata(metadata), path)
+        with pytest.raises(TableError, match=r"other\.parquet: its checksum .* written anew"):
+            read_runs(path)
+
+
+@pytest.mark.parametrize("harm", [lambda data: data[:-40], lambda data: flipped(data, 999), lambda data: b""])
+def test_beside_a_damaged_parquet_the_journal_is_read(workdir, harm):
+    path, said, table = workdir / "runs.parquet", [], read_runs(workdir)
+    path.write_bytes(harm(path.read_bytes()))
+    assert read_runs(workdir, said.append).equals(table)
+    assert len(said) == 1
+    assert "runs.parquet" in said[0]
+    (workdir / "journal.jsonl").unlink()
+    with pytest.raises(TableError, match=r"runs\.parquet|not a readable"):
+        read_runs(workdir)
+
+
+def test_a_journal_that_lost_whole_lines_is_named_and_the_parquet_read(workdir):
+    log, said = workdir / "journal.jsonl", []
+    lines = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join(lines[:-1]))
+    assert read_runs(workdir, said.append)["run_id"].to_pylist() == ["a", "b"]
+    assert said == [
+        f"{log}: has lost {len(lines[-1])} bytes since runs.parquet was made of it; the runs are read from that one"
+    ]
+
+
 def test_csv_and_jsonl_read_like_parquet(workdir):
     table = read_runs(workdir)
     pa.csv.write_csv(table, workdir / "runs.csv")
@@ -92,7 +153,7 @@ def test_columns_that_a_file_lacks_are_null_or_neutral(tmp_path):
     table = read_runs(tmp_path / "few.csv")
     assert table.schema.equals(RUNS)
     present = {name: value for name, value in table.to_pylist()[0].items() if value is not None}
-    neutral = {"reason": "", "technique": "none", "strength": 0.0, "trunk": "", "resumed": 0}
+    neutral = {"reason": "", "technique": "none", "strength": 0.0, "trunk": "", "spikes": 0, "resumed": 0}
     assert present == {"run_id": "x", "loss": 2.5} | neutral
 
 
@@ -132,7 +193,7 @@ def test_a_newer_parquet_is_refused(workdir):
     path = workdir / "runs.parquet"
     table = pq.read_table(path)
     pq.write_table(table.replace_schema_metadata({"scaling_laws.version": "7"}), path)
-    with pytest.raises(TableError, match=r"version 7 .* reads up to 2"):
+    with pytest.raises(TableError, match=r"version 7 .* reads up to 3"):
         read_runs(path)
 
 

@@ -1,0 +1,72 @@
+"""A table as one Parquet file that carries the checksum of all its bytes: no changed bit is read unseen.
+
+Parquet's own checksums cover pages, not the footer that says what the pages are. Here the SHA-256 of the whole file, its
+own 64 digits taken as zeros, stands among the footer's keys; any program that reads Parquet reads the file.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pyarrow as pa
+
+from scaling_laws.disk import sync_folder
+from scaling_laws.table.schema import VERSION_KEY, TableError, check_version
+
+KEY = b"scaling_laws.sha256"
+SEALED_SINCE = 3  # the first version of the table whose files carry one
+_ZEROS = b"0" * 64
+_BETWEEN = 2  # bytes of Thrift between a key and its value
+_WHY = "damaged, or written anew by a program that should have dropped the metadata scaling_laws.*"
+
+
+class Damaged(TableError):
+    """A file that is not as it was written."""
+
+
+def write(table: pa.Table, path: Path) -> None:
+    """Write a table of this version's schema metadata: whole or not at all, and on the disk on return."""
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(table.replace_schema_metadata({**table.schema.metadata, KEY: _ZEROS}), sink, compression="zstd")
+    data = sink.getvalue().to_pybytes()
+    at = _digits_at(data)
+    partial = path.with_suffix(f".partial-{os.getpid()}")
+    with partial.open("wb") as file:
+        file.write(data[:at] + _digest(data, at) + data[at + len(_ZEROS) :])
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    sync_folder(path.parent)
+
+
+def read(path: Path) -> pa.Table:
+    """The table in a Parquet file, of this project or another. Raises Damaged, TableError where a newer version wrote
+    it, and Arrow's own errors for what is no Parquet."""
+    import pyarrow.parquet as pq
+
+    data = path.read_bytes()
+    at = _digits_at(data)
+    if at >= 0 and data[at : at + len(_ZEROS)] != _digest(data, at):
+        raise Damaged(f"{path}: its checksum does not match: {_WHY}")
+    table = pq.ParquetFile(pa.BufferReader(data)).read()
+    version = (table.schema.metadata or {}).get(VERSION_KEY, b"0")
+    check_version(int(version), str(path))
+    if at < 0 and int(version) >= SEALED_SINCE:
+        raise Damaged(f"{path}: its checksum is missing: {_WHY}")
+    return table
+
+
+def _digits_at(data: bytes) -> int:
+    """Where the digits begin, -1 where there are none. The footer comes last, behind whatever a row says."""
+    at = data.rfind(KEY)
+    return at if at < 0 else at + len(KEY) + _BETWEEN
+
+
+def _digest(data: bytes, at: int) -> bytes:
+    view = memoryview(data)
+    digest = hashlib.sha256(view[:at])
+    digest.update(_ZEROS)
+    digest.update(view[at + len(_ZEROS) :])
+    return digest.hexdigest().encode()
