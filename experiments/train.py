@@ -4,7 +4,7 @@
     python -m experiments.train --workdir=runs/one --config=experiments/configs/demo.py --config.model.width=64
 
 Stop it at any time: the same command goes on from the last checkpoint, which Ctrl-C writes first. Exit code 0 when
-the run has finished, 3 when it diverged (its row is kept), 130 after Ctrl-C, 2 for bad input.
+the run has finished, 3 when it went bad (diverged, dead, spiked: its row is kept), 130 after Ctrl-C, 2 for bad input.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ from scaling_laws.config import RunConfig, identity, run_part, validate_run
 from scaling_laws.interrupts import interruptible
 from scaling_laws.progress import Progress
 
-DIVERGED = 3
+WENT_BAD = 3
 
 
 def run() -> int:
@@ -27,7 +27,7 @@ def run() -> int:
     if row is None:
         return INTERRUPTED
     print(summary(row))
-    return 0 if row["status"] == "finished" else DIVERGED
+    return 0 if row["status"] == "finished" else WENT_BAD
 
 
 def train_once(config: RunConfig, workdir: Path) -> dict[str, Any] | None:

@@ -21,7 +21,7 @@ from scaling_laws.sweep.packing import ALONE
 from scaling_laws.sweep.planned import PlannedRun, TaskFacts
 from scaling_laws.sweep.pool import Pool, Worker
 from scaling_laws.sweep.show import plural
-from scaling_laws.table import SETTLED, Journal
+from scaling_laws.table import SETTLED, STATUSES, Journal
 from scaling_laws.train import saved
 
 Row = dict[str, Any]
@@ -70,7 +70,7 @@ class Summary:
         shapes = {(row["width"], row["depth"]) for row in self.rows}
         spent = self.spent()
         parts = " / ".join(f"{seconds:.0f}" for seconds in spent.values())
-        others = [f"{self.count(status)} {status}" for status in ("diverged", "failed") if self.count(status)]
+        others = [f"{self.count(status)} {status}" for status in STATUSES[1:] if self.count(status)]
         others += [f"{self.skipped} done before"] if self.skipped else []
         tail = f" ({', '.join(others)})" if others else ""
         return (

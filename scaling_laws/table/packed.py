@@ -1,7 +1,7 @@
 """A table as one Parquet file that carries the checksum of all its bytes: no changed bit is read unseen.
 
-Parquet's own checksums cover pages, not the footer that says what the pages are. Here the SHA-256 of the whole file, its
-own 64 digits taken as zeros, stands among the footer's keys; any program that reads Parquet reads the file.
+Parquet's own checksums cover pages, not the footer that says what the pages are. Here the SHA-256 of the whole file,
+its own 64 digits taken as zeros, stands among the footer's keys; any program that reads Parquet reads the file.
 """
 
 import hashlib

@@ -92,7 +92,7 @@ RUN_COLUMNS = (
     Column("bits_per_byte", float, "bits/byte", "held-out loss a byte of text", None),
     Column("eval_tokens", int, "tokens", "held-out tokens behind loss", None),
     Column("spikes", int, "steps", "steps whose loss or gradient stood far above those before", 0),
-    Column("bad_step", int, "steps", "step at which the run went bad: diverged, its last spike, or where it ended dead", None),
+    Column("bad_step", int, "steps", "step at which the run diverged, or its last train of spikes began", None),
     Column("good_loss", float, "nats/token", "mean training loss before bad_step", None),
     Column("corpus_hash", str, "", "hash of the raw documents"),
     Column("config", str, "", "JSON text of the settings that differ from their defaults"),

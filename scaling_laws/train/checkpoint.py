@@ -20,6 +20,7 @@ from scaling_laws.sealed import seal, unseal
 from scaling_laws.train import arrays, saved
 
 MANIFEST = "manifest.json"
+FORMAT = 2  # of the manifest and of what a run keeps beside its state; 2: its health
 PARTIAL, DAMAGED = "partial_", "damaged_"
 CHUNK = 1 << 20
 
@@ -52,7 +53,7 @@ class Checkpoints:
         partial.mkdir()
         tensors = _named(state)
         arrays.write(partial, tensors)
-        facts = {"step": step, "tensors": _description(tensors), "files": _sync_and_hash(partial), "extra": extra or {}}
+        facts = {"format": FORMAT, "step": step, "tensors": _description(tensors), "files": _sync_and_hash(partial), "extra": extra or {}}
         _write_synced(partial / MANIFEST, seal(facts))
         for path in [partial, *(path for path in partial.rglob("*") if path.is_dir())]:
             sync_folder(path)
@@ -145,6 +146,8 @@ def _verified(folder: Path) -> tuple[dict[str, Any], str]:
     facts = unseal(data[:-1]) if data.endswith(b"\n") else None
     if facts is None:
         return {}, f"{MANIFEST} is damaged"
+    if facts.get("format") != FORMAT:
+        return facts, "it is of another version of this program"
     present = {str(path.relative_to(folder)) for path in _files(folder)} - {MANIFEST}
     for name in sorted(present | set(facts["files"])):
         if name not in present:

@@ -21,7 +21,7 @@ class Texts:
 
 @dataclasses.dataclass(frozen=True)
 class Functions:
-    """`advance(state, hyper, train_T, starts_MxKxB, count, alive_M)` -> (state, losses_MxK), and
+    """`advance(state, hyper, train_T, starts_MxKxB, count, alive_M)` -> (state, losses_MxK, norms_MxK), and
     `losses(params, eval_T, starts_B)` -> losses_MxB; states by name (`train.state`), every leaf with its members first.
     """
 

@@ -71,7 +71,7 @@ class _Pack:
             found = [each for each in tried if each]
             if len(found) == len(tried):
                 for member, (_, _, extra) in zip(self.members, found, strict=True):
-                    member.progress = Progress(**{**extra, "resumed": extra["resumed"] + 1})
+                    member.progress = Progress.resumed_from(extra)
                     self.say(f"{member.run_id}: resumed at step {done} of {self.train.steps}")
                 return done, [state for _, state, _ in found]
         return 0, fresh
@@ -83,13 +83,13 @@ class _Pack:
         while self.done < target and self.alive:
             count = min(self.train.steps_per_dispatch, target - self.done)
             alive_M = np.array([member.alive for member in self.members])
-            self.state, losses_MxK = self.programs.advance(
+            self.state, *seen = self.programs.advance(
                 self.state, self.hyper, self.train_T, self._starts(count), count, alive_M
             )
             self.done += count
             if pending:
                 yield from self._take(*pending)
-            pending = (count, losses_MxK)
+            pending = (count, seen)
             stopping = stop() and self.done < self.train.steps  # at the end the rows are a moment away
             if stopping or self._checkpoint_due():
                 yield from self._take(*pending)
@@ -112,15 +112,15 @@ class _Pack:
                 starts_KxB[:count] = member.window_starts(self.done, count)
         return starts_MxKxB
 
-    def _take(self, count: int, losses_MxK: Any) -> Iterator[Member]:
-        """Read a dispatch's losses; yields the members that diverged in it."""
-        losses = np.asarray(losses_MxK)[:, :count]
+    def _take(self, count: int, seen: Any) -> Iterator[Member]:
+        """Read a dispatch's losses and gradient norms; yields the members that diverged in it."""
+        losses, norms = (np.asarray(each_MxK)[:, :count] for each_MxK in seen)
         now = time.perf_counter()
         share, self.mark = (now - self.mark) / len(self.alive or self.members), now
-        for member, losses_K in zip(self.members, losses, strict=True):
+        for member, losses_K, norms_K in zip(self.members, losses, norms, strict=True):
             if member.alive:
                 member.progress.step_seconds += share
-                if not member.take(losses_K):
+                if not member.take(losses_K, norms_K):
                     yield member
 
     def _checkpoint_due(self) -> bool:
@@ -174,8 +174,8 @@ def train_pack(
 ) -> Iterator[Ended]:
     """Train runs of one form (`config.form`) together, each to its horizon, or go on from their checkpoints.
 
-    Yields the row and the curve of each as it ends: status `finished`, or `diverged` with the reason, which hurts no
-    other. Seconds of a pack are shared out equally. Raises ConfigError for bad settings, StopRequested after `stop()`
+    Yields the row and the curve of each as it ends: status `finished`, `dead`, `spiked`, or `diverged` with the reason,
+    which hurts no other. Seconds of a pack are shared out equally. Raises ConfigError for bad settings, StopRequested after `stop()`
     answered True.
     """
     if len({config.form(order.run) for order in orders}) > 1:

@@ -14,6 +14,7 @@ from scaling_laws.tasks import batches, metrics
 from scaling_laws.tasks.catalog import Task
 from scaling_laws.train import saved
 from scaling_laws.train.checkpoint import Checkpoints
+from scaling_laws.train.health import Health
 
 Row = dict[str, Any]
 
@@ -46,10 +47,17 @@ class Progress:
     """What a run has behind it; everything but the device state and the step, which its pack shares."""
 
     recent: list[float] = dataclasses.field(default_factory=list)  # losses since the last curve point
+    recent_norms: list[float] = dataclasses.field(default_factory=list)
+    health: Health = dataclasses.field(default_factory=Health)
     curve: list[Row] = dataclasses.field(default_factory=list)
     resumed: int = 0
     step_seconds: float = 0.0
     eval_seconds: float = 0.0
+
+    @classmethod
+    def resumed_from(cls, extra: dict[str, Any]) -> "Progress":
+        """What a checkpoint kept of it, resumed once more."""
+        return cls(**{**extra, "health": Health(**extra["health"]), "resumed": extra["resumed"] + 1})
 
     @property
     def read(self) -> int:
@@ -75,11 +83,14 @@ class Member:
         length, context, train = len(self.task.train), self.run.task.context, self.run.train
         return batches.window_starts(length, context, train.data_seed, first, count, train.batch_size)
 
-    def take(self, losses_K: np.ndarray) -> bool:
-        """Read the losses of a dispatch. False when the run has diverged in it."""
-        bad = ~np.isfinite(losses_K) | (losses_K > self.run.train.stop_loss)
+    def take(self, losses_K: np.ndarray, norms_K: np.ndarray) -> bool:
+        """Read the losses and gradient norms of a dispatch. False when the run has diverged in it."""
+        bad = ~np.isfinite(losses_K) | (losses_K > self.run.train.stop_loss) | ~np.isfinite(norms_K)
         fine = len(losses_K) if not bad.any() else int(np.argmax(bad))
-        self.progress.recent.extend(losses_K[:fine].astype(float).tolist())
+        losses, norms = losses_K[:fine].astype(float), norms_K[:fine].astype(float)
+        self.progress.health.take(self.progress.read, losses, norms)
+        self.progress.recent += losses.tolist()
+        self.progress.recent_norms += norms.tolist()
         self.tell()
         self.alive = fine == len(losses_K)
         return self.alive
@@ -93,11 +104,12 @@ class Member:
         """Add a point of the curve at step `done`, from the losses of the validation windows."""
         loss, _ = metrics.loss_and_se(losses)
         rate = float(hyper.learning_rate(self.run.optimizer.schedule, np.float32(done - 1), self.hyper, np))
-        values = {"train_loss": float(np.mean(self.progress.recent)), "loss": loss, "learning_rate": rate}
+        means = [float(np.mean(seen)) for seen in (self.progress.recent, self.progress.recent_norms)]
+        values = {"train_loss": means[0], "grad_norm": means[1], "loss": loss, "learning_rate": rate}
         tokens = done * self.run.train.batch_size * self.run.task.context
         flops = float(self.counts.flops_per_token * tokens)
         self.progress.curve.append({"run_id": self.run_id, "step": done, "tokens": tokens, "flops": flops, **values})
-        self.progress.recent = []
+        self.progress.recent, self.progress.recent_norms = [], []
         if self.order.watch:
             self.order.watch.scalars(done, values)
 
@@ -131,15 +143,18 @@ class Member:
 
     def diverged(self) -> Row:
         """What a row says of a run whose training loss left its bounds."""
-        return {"status": "diverged", "reason": f"training loss not finite or above {self.run.train.stop_loss:g}"}
+        reason = f"training loss or gradient not finite, or loss above {self.run.train.stop_loss:g}"
+        return {"status": "diverged", "reason": reason, **self.progress.health.diverged(self.progress.read)}
 
     def finished(self, losses: np.ndarray, starts: np.ndarray) -> Row:
         """What a row says of a run at its horizon, from the losses of the held-out windows at `starts`."""
         loss, error = metrics.loss_and_se(losses)
         targets = self.task.heldout[starts[:, None] + np.arange(1, self.run.task.context + 1)]
         n_bytes = int(self.task.token_bytes[targets].sum())
+        health, steps = self.progress.health, self.run.train.steps
         if not math.isfinite(loss):
-            return {"status": "diverged", "reason": "held-out loss not finite"}
+            return {"status": "diverged", "reason": "held-out loss not finite", **health.diverged(steps - 1)}
         bits = metrics.bits_per_byte(loss, targets.size, n_bytes)
         found = {"loss": loss, "loss_se": error, "bits_per_byte": bits, "eval_tokens": targets.size}
-        return {"status": "finished", "reason": ""} | found
+        status, reason = health.verdict(steps)
+        return {"status": status, "reason": reason, **health.columns()} | found

@@ -71,7 +71,8 @@ class Programs:
         return [member(host, index) for index in range(self.layout.members)]
 
     def advance(self, state: Any, hyper: Any, train_T: Any, starts_MxKxB: Any, count: int, alive_M: Any) -> Any:
-        """`count` <= K optimiser steps of every member that is alive: the new state and the losses (M, K).
+        """`count` <= K optimiser steps of every member that is alive: the new state, the losses (M, K) and the norms
+        of the gradients before clipping (M, K).
 
         The state given is used up.
         """

@@ -47,27 +47,27 @@ class Step:
 
     def advance(
         self, state: Tree, numbers: Any, text_T: jax.Array, starts_KxB: jax.Array, count: jax.Array, alive: jax.Array
-    ) -> tuple[Tree, jax.Array]:
-        """`count` <= K optimiser steps; the parameters rest unless `alive`. Returns the state and the K training
-        losses (zeros beyond `count`)."""
+    ) -> tuple[Tree, jax.Array, jax.Array]:
+        """`count` <= K optimiser steps; the parameters rest unless `alive`. Returns the state, the K training losses
+        and the K norms of the gradient before clipping (zeros beyond `count`)."""
         params, opt_state = state["params"], state["opt_state"]
         form = self._form(params)
         transform = self._optimizer(params, form, numbers)
 
         def body(k: jax.Array, carry: Any) -> Any:
-            joined, opt_state, losses_K = carry
+            joined, opt_state, losses_K, norms_K = carry
             loss, grads = self._loss_and_gradients(form.split(joined), text_T, starts_KxB[k])
-            updates, opt_state = transform.update(form.join(grads), opt_state, joined)
+            grads = form.join(grads)
+            updates, opt_state = transform.update(grads, opt_state, joined)
             updates = jax.tree.map(lambda update: jnp.where(alive, update, 0), updates)
-            return optax.apply_updates(joined, updates), opt_state, losses_K.at[k].set(loss)
+            losses_K, norms_K = losses_K.at[k].set(loss), norms_K.at[k].set(optax.tree.norm(grads))
+            return optax.apply_updates(joined, updates), opt_state, losses_K, norms_K
 
-        losses_K = jnp.zeros(self.shape.steps_per_dispatch, jnp.float32)
-        carry = (form.join(params), flat.within(form.join, opt_state, opt_state), losses_K)
-        joined, joined_opt_state, losses_K = jax.lax.fori_loop(0, count, body, carry)
-        return {
-            "params": form.split(joined),
-            "opt_state": flat.within(form.split, opt_state, joined_opt_state),
-        }, losses_K
+        nothing_K = jnp.zeros(self.shape.steps_per_dispatch, jnp.float32)
+        carry = (form.join(params), flat.within(form.join, opt_state, opt_state), nothing_K, nothing_K)
+        joined, joined_opt_state, losses_K, norms_K = jax.lax.fori_loop(0, count, body, carry)
+        after = {"params": form.split(joined), "opt_state": flat.within(form.split, opt_state, joined_opt_state)}
+        return after, losses_K, norms_K
 
     def _form(self, params: Any) -> flat.Tensors:
         size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(params))

@@ -25,8 +25,8 @@ def functions(shape: Shape, layout: Layout, texts: Texts, axis: str | None = Non
     def advance(state: Any, numbers: Any, text: Any, starts: Any, count: Any, alive: Any) -> Any:
         if layout.strategy != "vmap":  # one after the other, those that are not alive take no step at all
             count, alive = jnp.where(alive, count, 0), jnp.ones((), bool)
-        after, losses_K = step.advance(states.tree(template, state), numbers, text, starts, count, alive)
-        return states.named(after), losses_K
+        after, losses_K, norms_K = step.advance(states.tree(template, state), numbers, text, starts, count, alive)
+        return states.named(after), losses_K, norms_K
 
     def losses(params: Any, text: Any, starts: Any) -> Any:
         return step.losses_B(states.tree({"params": template["params"]}, params)["params"], text, starts)

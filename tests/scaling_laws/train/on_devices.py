@@ -54,7 +54,7 @@ def trained(layout: Layout, accumulation: int = 1):
     for _ in range(3):
         starts = rng.integers(0, 1900, (10, 16)).astype(np.int32)
         same = np.broadcast_to(starts, (layout.members, 10, 16))
-        state, found = programs.advance(state, hyper, train_T, same, 10, np.ones(layout.members, bool))
+        state, found, _ = programs.advance(state, hyper, train_T, same, 10, np.ones(layout.members, bool))
         losses.append(np.asarray(found))
     evaluated = np.asarray(programs.losses_MxB(state, eval_T, np.arange(16, dtype=np.int32)))
     params = [params_of(each) for each in programs.fetch_states(state)]

@@ -61,9 +61,9 @@ def test_one_vector_steps_as_tensor_by_tensor_does(changes):
         template = steps.abstract_state()
         fresh = state.tree(template, state.initial(state.named(template), steps.rules, seed=0))
         advance = jax.jit(steps.advance)
-        after, losses = advance(fresh, hyper.hyperparameters(run), text, starts, 6, True)
-        found[sharded] = state.named(after) | {"losses": losses}
-        rested, _ = advance(fresh, hyper.hyperparameters(run), text, starts, 6, False)
+        after, losses, norms = advance(fresh, hyper.hyperparameters(run), text, starts, 6, True)
+        found[sharded] = state.named(after) | {"losses": losses, "norms": norms}
+        rested, *_ = advance(fresh, hyper.hyperparameters(run), text, starts, 6, False)
         jax.tree.map(np.testing.assert_array_equal, rested["params"], fresh["params"])
     assert found[False].keys() == found[True].keys()
     for name, one in found[False].items():

@@ -199,9 +199,11 @@ def test_one_step_is_the_gradient_of_the_named_windows(task):
     padded = np.zeros((7, 4), np.int32)
     padded[:1] = starts
     one = (compiled.place_states([dict(fresh)]), programs.stack([numbers]), task.train, padded[None])
-    stacked, losses = compiled.advance(*one, 1, np.array([True]))
+    stacked, losses, norms = compiled.advance(*one, 1, np.array([True]))
     after = params_of(compiled, programs.member(stacked, 0))
     assert float(losses[0, 0]) == pytest.approx(float(loss(before)), rel=1e-5)
+    square = sum(float((np.asarray(slope, np.float64) ** 2).sum()) for slope in jax.tree.leaves(gradient))
+    assert float(norms[0, 0]) == pytest.approx(square**0.5, rel=1e-4)
     rate = float(hyper.learning_rate("cosine", 0, numbers))
     for new, old, slope in zip(*map(jax.tree.leaves, (after, before, gradient)), strict=True):
         np.testing.assert_allclose(new, old - rate * slope, rtol=1e-4, atol=1e-7)
@@ -211,10 +213,20 @@ def test_divergence_is_a_row_with_its_reason(task, tmp_path):
     changes = {"optimizer.name": "sgd", "optimizer.learning_rate": 1e3, "optimizer.clip_norm": 0.0}
     row, curve = train(task, tmp_path, changes)
     assert row["status"] == "diverged"
-    assert "not finite or above 20" in row["reason"]
+    assert "not finite, or loss above 20" in row["reason"]
     assert row["loss"] is None
     assert row["steps_done"] < 40
+    assert row["bad_step"] == row["steps_done"] + 1
+    assert 2 < row["good_loss"] < 20
     assert all(np.isfinite(point["loss"]) for point in curve[:-1])
+
+
+def test_a_run_that_never_learns_is_dead(task, tmp_path):
+    row, curve = train(task, tmp_path, {"optimizer.learning_rate": 0.0, "train.steps": 60})
+    assert row["status"] == "dead"
+    assert "never fell" in row["reason"]
+    assert row["loss"] == pytest.approx(curve[0]["loss"], abs=0.1)
+    assert row["bad_step"] is None
 
 
 def test_draws_depend_on_seed_and_name_alone(task):
