@@ -5,7 +5,7 @@ study_of(path) reads a table and computes; analysis.fit prints it, the figures a
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +31,7 @@ class Study:
     runs: those that the fit used; unseen: those kept out of it, as "forecasts" and "holdout"; curves: points of
     training curves; level: share of the resamples that bands and intervals hold.
     missing: name of an absent object -> why it is absent.
+    with_bad: the fit with the runs that went bad at their horizon (dead, spiked), which `fit` leaves out by name.
     """
 
     runs: Runs
@@ -41,6 +42,7 @@ class Study:
     envelope: Envelope | None = None
     missing: dict[str, str] = dataclasses.field(default_factory=dict)
     level: float = DEFAULTS.level
+    with_bad: Fit | None = None
 
     def why(self, name: str) -> str:
         """The reason that `name` is absent."""
@@ -51,6 +53,16 @@ class Study:
         if self.fit is None:
             raise DataError(self.why("fit"))
         return self.fit
+
+    def moved_by_bad(self) -> str:
+        """One line on how far the runs that went bad would move the fit; nothing where there are none."""
+        if self.with_bad is None or self.fit is None:
+            return ""
+        pairs = {name: (value, self.fit.coefficients[name]) for name, value in self.with_bad.coefficients.items()}
+        if self.with_bad.frontier and self.fit.frontier:
+            pairs = {"exponent a": (self.with_bad.frontier.a, self.fit.frontier.a)} | pairs
+        moved = ", ".join(f"{name} {there:.4g} ({here:.4g})" for name, (there, here) in pairs.items())
+        return f"with the {self.with_bad.n_points - self.fit.n_points} runs that went bad (without them): {moved}"
 
     @functools.cached_property
     def heldout(self) -> Runs | None:
@@ -89,13 +101,25 @@ def study_of(path: str | Path, options: Options = DEFAULTS) -> Study:
     missing: dict[str, str] = {}
     runs = runs_of(path, options)
     curves = _or_reason(missing, "curves", lambda: curves_of(path, options))
-    return make_study(runs, curves, options, missing.get("curves", NO_CURVES))
+    study = make_study(runs, curves, options, missing.get("curves", NO_CURVES))
+    return dataclasses.replace(study, with_bad=_fit_with_bad(path, runs, options) if study.fit else None)
 
 
-def runs_of(path: str | Path, options: Options = DEFAULTS) -> Runs:
+def _fit_with_bad(path: str | Path, runs: Runs, options: Options) -> Fit | None:
+    """The same fit, without intervals, to the runs that went bad too; None where there are none."""
+    bad = [item for item in runs.excluded if item.reason in {f"status {status}" for status in load.WENT_BAD}]
+    if not bad:
+        return None
+    everything, _ = chosen_runs(runs_of(path, options, (*load.FITTED, *load.WENT_BAD)), options)
+    plain = dataclasses.replace(options, bootstrap=0, interval="bootstrap")
+    return _or_reason({}, "fit", lambda: fit_of(everything, plain))
+
+
+def runs_of(path: str | Path, options: Options = DEFAULTS, statuses: Sequence[str] = load.FITTED) -> Runs:
     """The usable rows of a table with what the law reads, N and C by the chosen conventions. Raises as `load.load`."""
     law = laws.get(options.law_name)
-    runs = load.load(path, options.columns, options.where, needs=(*law.inputs, law.target))
+    needs = (*law.inputs, law.target)
+    runs = load.load(path, options.columns, options.where, needs=needs, statuses=statuses)
     if {"n_params", "tokens", "flops"} <= set(runs.columns):
         runs = counts.apply_params(runs, options.params_convention)
         return counts.apply_flops(runs, options.flops_convention)

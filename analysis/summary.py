@@ -24,7 +24,7 @@ def lines(study: Study) -> list[str]:
 
 def to_json(study: Study) -> dict[str, Any]:
     """The fit's keys, the other approaches, the scores, and every row that was left out. Raises as `lines`."""
-    parts = {"isoflop": study.isoflop, "envelope": study.envelope}
+    parts = {"isoflop": study.isoflop, "envelope": study.envelope, "with_bad": study.with_bad}
     found = {name: None if part is None else part.to_json() for name, part in parts.items()}
     left_out = [_left_out(item) for item in study.runs.excluded]
     rest = {"missing": study.missing, "scores": study.scores, "left_out": left_out, "source": study.runs.source}
@@ -115,6 +115,7 @@ def _evidence(study: Study, result: Fit) -> list[str]:
         covered = f", {score['coverage']:.0%} inside {score['level']:.0%} intervals" if "coverage" in score else ""
         found.append(f"{name}: {score['runs']} runs, error {score['rms_log_error']:.3%} in ln loss{covered}")
     found += [f"left out: {count} x {reason}" for reason, count in result.excluded.items()]
+    found += [study.moved_by_bad()] if study.with_bad else []
     notes = [
         *result.notes,
         *(study.isoflop.notes if study.isoflop else ()),

@@ -13,6 +13,8 @@ from analysis.load.runs import DataError, Runs, row_list
 
 SIZES = ("n_params", "tokens", "flops")
 NEEDS = (*SIZES, "loss")
+FITTED = ("finished",)
+WENT_BAD = ("dead", "spiked")  # at their horizon too, but nothing to fit a law to
 THIRD = {
     "n_params": "n_params is not in the table: N = C / (6 D)",
     "tokens": "tokens are not in the table: D = C / (6 N)",
@@ -22,7 +24,7 @@ THIRD = {
 
 def runs_from(columns: Mapping[str, Any], source: str = "memory", needs: Sequence[str] = NEEDS) -> Runs:
     """Runs of arrays or lists, completed and checked as `load` does."""
-    return _checked(Runs({name: np.asarray(values) for name, values in columns.items()}, source), needs, ())
+    return _checked(Runs({name: np.asarray(values) for name, values in columns.items()}, source), needs, (), FITTED)
 
 
 def load(
@@ -31,17 +33,19 @@ def load(
     where: str | None = None,
     needs: Sequence[str] = NEEDS,
     nonnegative: Sequence[str] = (),
+    statuses: Sequence[str] = FITTED,
 ) -> Runs:
     """The runs in `path`: a sweep's workdir, a .parquet, .csv or .jsonl file, TensorBoard logs or a W&B export.
 
-    `columns` maps this project's names to the table's; `where` keeps rows for which an expression holds. Rows without
-    a positive, finite number in each column of `needs` (zero too in those of `nonnegative`) are left out by name.
+    `columns` maps this project's names to the table's; `where` keeps rows for which an expression holds. Rows of other
+    `statuses`, where the table has that column, and without a positive, finite number in each column of `needs` (zero
+    too in those of `nonnegative`) are left out by name.
     Raises DataError for an unreadable file, an unknown column, text in a needed one or a table without usable rows,
     and ConfigError for a bad expression.
     """
     found = sources.read(Path(path))
     runs = _renamed(Runs(found.columns, str(path), notes=found.notes), parse_columns(columns))
-    runs = _checked(_numbered(runs), needs, nonnegative)
+    runs = _checked(_numbered(runs), needs, nonnegative, statuses)
     if where:
         runs = runs.select(expressions.rows_where(where, runs.columns, len(runs)), f"not {where}")
     if not len(runs):
@@ -101,12 +105,12 @@ def _numbered(runs: Runs) -> Runs:
     return runs.with_columns(**own, row=np.arange(1, len(runs) + 1))
 
 
-def _checked(runs: Runs, needs: Sequence[str], nonnegative: Sequence[str]) -> Runs:
-    """Finished rows with usable numbers in every needed column; a missing one of N, D and C derived aloud."""
+def _checked(runs: Runs, needs: Sequence[str], nonnegative: Sequence[str], statuses: Sequence[str]) -> Runs:
+    """Rows of these statuses with usable numbers in every needed column; a missing one of N, D and C derived aloud."""
     if "status" in runs:
         status = runs["status"]
         words = np.where(status == "", "missing", status)
-        runs = runs.select(status == "finished", np.char.add("status ", words.astype(str)))
+        runs = runs.select(np.isin(status, statuses), np.char.add("status ", words.astype(str)))
     named = [name for name in dict.fromkeys((*needs, *nonnegative)) if name in runs]
     runs = runs.with_columns(**{name: runs.only_numbers(name) for name in named})
     if set(SIZES) & {*needs}:

@@ -78,7 +78,8 @@ def excluded_table(study: Study) -> Markup:
     counts = study.runs.excluded_counts().items()
     summary = "; ".join(f"{count} × {reason}" for reason, count in counts)
     rows = [row for item in excluded for row in _excluded_rows(item)]
-    return tag("section", heading, tag("p", f"{summary}."), plain_table(("run", "reason", "row"), rows, 2))
+    moved = tag("p", f"{study.moved_by_bad()}.") if study.with_bad else None
+    return tag("section", heading, tag("p", f"{summary}."), moved, plain_table(("run", "reason", "row"), rows, 2))
 
 
 def _excluded_rows(item: Exclusion) -> list[tuple[str, str, str]]:

@@ -66,14 +66,18 @@ def result_hash(table: pa.Table) -> str:
 
 
 def _read(path: Path, schema: pa.Schema, parquet: str, say: Say) -> pa.Table:
+    if path.is_dir():
+        return _read_workdir(path, schema, path / parquet, say)
+    return _read_file(path, schema, say)
+
+
+def _read_file(path: Path, schema: pa.Schema, say: Say) -> pa.Table:
+    if not path.is_file():
+        raise TableError(f"{path}: no such file; allowed: a workdir, or a .parquet, .csv or .jsonl of runs")
+    readers = {".parquet": _read_parquet, ".csv": _read_csv, ".jsonl": _read_jsonl}
+    if path.suffix not in readers:
+        raise TableError(f"{path}: unknown kind of file {path.suffix!r}; allowed: {', '.join(readers)}")
     try:
-        if path.is_dir():
-            return _conform(_read_workdir(path, schema, path / parquet, say), schema, str(path))
-        if not path.is_file():
-            raise TableError(f"{path}: no such file; allowed: a workdir, or a .parquet, .csv or .jsonl of runs")
-        readers = {".parquet": _read_parquet, ".csv": _read_csv, ".jsonl": _read_jsonl}
-        if path.suffix not in readers:
-            raise TableError(f"{path}: unknown kind of file {path.suffix!r}; allowed: {', '.join(readers)}")
         return _conform(readers[path.suffix](path, schema, say), schema, str(path))
     except (pa.ArrowException, UnicodeDecodeError) as error:
         first = str(error).splitlines()[0]
@@ -83,24 +87,24 @@ def _read(path: Path, schema: pa.Schema, parquet: str, say: Say) -> pa.Table:
 def _read_workdir(folder: Path, schema: pa.Schema, file: Path, say: Say) -> pa.Table:
     """The table of a workdir: its Parquet where that is sound and was made of the whole journal, else the journal."""
     log = folder / JOURNAL
-    if not file.exists():
-        if not log.exists():
-            raise TableError(f"{folder}: no runs here; expected {JOURNAL} or {file.name}")
-        return _read_jsonl(log, schema, say)
     if not log.exists():
-        return packed.read(file)
+        if not file.exists():
+            raise TableError(f"{folder}: no runs here; expected {JOURNAL} or {file.name}")
+        return _read_file(file, schema, say)
+    if not file.exists():
+        return _read_file(log, schema, say)
     try:
         table = packed.read(file)
     except (pa.ArrowException, packed.Damaged) as error:
         reason = error if isinstance(error, packed.Damaged) else f"{file}: is damaged"
         say(f"{reason}; the runs are read from {JOURNAL}")
-        return _read_jsonl(log, schema, say)
+        return _read_file(log, schema, say)
     size, made_of = log.stat().st_size, int((table.schema.metadata or {}).get(JOURNAL_BYTES, -1))
     if made_of > size:
         say(f"{log}: has lost {made_of - size} bytes since {file.name} was made of it; the runs are read from that one")
-        return table
+        return _conform(table, schema, str(file))
     current = made_of == size and file.stat().st_mtime_ns > log.stat().st_mtime_ns
-    return table if current else _read_jsonl(log, schema, say)
+    return _conform(table, schema, str(file)) if current else _read_file(log, schema, say)
 
 
 def _read_parquet(path: Path, schema: pa.Schema, say: Say) -> pa.Table:

@@ -53,7 +53,8 @@ class Checkpoints:
         partial.mkdir()
         tensors = _named(state)
         arrays.write(partial, tensors)
-        facts = {"format": FORMAT, "step": step, "tensors": _description(tensors), "files": _sync_and_hash(partial), "extra": extra or {}}
+        described, files = _description(tensors), _sync_and_hash(partial)
+        facts = {"format": FORMAT, "step": step, "tensors": described, "files": files, "extra": extra or {}}
         _write_synced(partial / MANIFEST, seal(facts))
         for path in [partial, *(path for path in partial.rglob("*") if path.is_dir())]:
             sync_folder(path)

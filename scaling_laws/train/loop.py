@@ -175,8 +175,8 @@ def train_pack(
     """Train runs of one form (`config.form`) together, each to its horizon, or go on from their checkpoints.
 
     Yields the row and the curve of each as it ends: status `finished`, `dead`, `spiked`, or `diverged` with the reason,
-    which hurts no other. Seconds of a pack are shared out equally. Raises ConfigError for bad settings, StopRequested after `stop()`
-    answered True.
+    which hurts no other. Seconds of a pack are shared out equally. Raises ConfigError for bad settings, StopRequested
+    after `stop()` answered True.
     """
     if len({config.form(order.run) for order in orders}) > 1:
         raise ValueError("orders: runs of unlike forms; allowed: runs that differ in seeds and optimiser numbers alone")

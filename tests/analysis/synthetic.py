@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from scaling_laws.table import CURVES, RUNS
+from scaling_laws.table import CURVES, RUNS, packed
 
 LAW = {"E": 1.0, "A": 32.0, "B": 92.0, "alpha": 0.40, "beta": 0.35}
 
@@ -116,7 +115,7 @@ def workdir(folder, run_rows=None, curves=True):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     run_rows = rows() if run_rows is None else run_rows
-    pq.write_table(pa.Table.from_pylist(run_rows, schema=RUNS), folder / "runs.parquet")
+    packed.write(pa.Table.from_pylist(run_rows, schema=RUNS), folder / "runs.parquet")
     if curves:
-        pq.write_table(pa.Table.from_pylist(curve_points(run_rows), schema=CURVES), folder / "curves.parquet")
+        packed.write(pa.Table.from_pylist(curve_points(run_rows), schema=CURVES), folder / "curves.parquet")
     return folder

@@ -65,6 +65,24 @@ def test_the_worse_learning_rates_are_left_out_by_name(tmp_path):
     assert [item.reason for item in runs.excluded if "twin" in item.names()] == ["not the best learning rate"]
 
 
+def test_runs_that_went_bad_are_left_out_by_name_and_told_with_and_without(tmp_path):
+    rows = synthetic.rows(SMALL)
+    for index, status in ((3, "spiked"), (11, "dead")):
+        rows[index] |= {"status": status, "reason": "as planted", "loss": rows[index]["loss"] + 0.3}
+    study = study_of(synthetic.workdir(tmp_path, rows))
+    assert study.runs.excluded_counts() | {"status dead": 1, "status spiked": 1} == study.runs.excluded_counts()
+    everything = [row | {"status": "finished"} if row["status"] in load.WENT_BAD else row for row in rows]
+    other = study_of(synthetic.workdir(tmp_path / "all", everything))
+    assert study.with_bad.coefficients == pytest.approx(other.fit.coefficients, rel=1e-6)
+    assert study.with_bad.n_points == study.fit.n_points + 2
+    (line,) = [line for line in summary.lines(study) if "went bad" in line]
+    assert line.startswith(f"with the 2 runs that went bad (without them): exponent a {other.fit.frontier.a:.4g} (")
+    assert f"E {other.fit.coefficients['E']:.4g} ({study.fit.coefficients['E']:.4g})" in line
+    assert summary.to_json(study)["with_bad"]["n_points"] == study.with_bad.n_points
+    assert other.with_bad is None
+    assert other.moved_by_bad() == ""
+
+
 def test_what_the_table_does_not_carry_is_absent_with_its_reason(tmp_path):
     rows = synthetic.rows(synthetic.Plan(forecast=0, diverged=0))[:3]
     bare = study_of(synthetic.workdir(tmp_path, rows, curves=False))
