@@ -5,7 +5,7 @@
 The forecast of the held-out budget is written to `forecast.json` before a run there exists, then graded. Stop it at any
 time; the same command goes on. Products in the workdir: runs.parquet, curves.parquet, fit.json, forecast.json,
 report.html and its folder of figures (PNG, SVG, CSV). Exit code 0 when all is done, 1 when a run failed, 130 after
-Ctrl-C, 2 for bad input.
+Ctrl-C, 75 after SIGTERM, 2 for bad input.
 """
 
 import json
@@ -18,17 +18,16 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from experiments import cli
-from scaling_laws import provenance
-from scaling_laws.command import INTERRUPTED
+from scaling_laws import command, provenance
 from scaling_laws.config import TaskConfig
 from scaling_laws.progress import duration
 
 if TYPE_CHECKING:
     from analysis.fit import Fit
     from analysis.load import Runs
-    from scaling_laws.sweep.execute import Summary
     from scaling_laws.sweep.plan import Plan
     from scaling_laws.sweep.planned import PlannedRun
+    from scaling_laws.sweep.summary import Summary
 
 _BOOTSTRAP = flags.DEFINE_integer("bootstrap", 1000, "resamples behind intervals and bands", lower_bound=10)
 
@@ -44,14 +43,14 @@ def run() -> int:
         forecast.heldout_plan(grid)  # what cannot be trained there is refused now, not after the sweep
     parts = [study.run_grid(grid, workdir).summary]
     if parts[0].interrupted:
-        return INTERRUPTED
+        return command.stopped(parts[0].terminated)
     with ThreadPoolExecutor(1) as beside:
         compressed = beside.submit(compressors, config.task)  # xz takes as long as fits and report together
         if config.sweep.forecast_factor:
             title("2. Fit the law, and forecast a larger budget before training it")
             parts.append(bet(grid, workdir))
             if parts[-1].interrupted:
-                return INTERRUPTED
+                return command.stopped(parts[-1].terminated)
         title("3. Report")
         report(workdir)
         print(best_run(workdir, compressed.result()))

@@ -3,7 +3,8 @@
     python -m experiments.sweep --config=experiments/configs/demo.py --workdir=runs/demo [--dry_run]
 
 The same command again goes on where an interrupted one ended; what is finished is never done twice. Exit code 0 when
-all runs are settled, 1 when one failed (its row says why), 130 after Ctrl-C, 2 for bad input.
+all runs are settled, 1 when one failed (its row says why), 130 after Ctrl-C, 75 after SIGTERM, when checkpoints have
+been written within `sweep.stop_seconds` (for a scheduler that starts it again), 2 for bad input.
 """
 
 from absl import flags
@@ -25,7 +26,7 @@ def run() -> int:
         return 0
     done = study.run_sweep(config, cli.workdir())
     if done.summary.interrupted:
-        return command.INTERRUPTED
+        return command.stopped(done.summary.terminated)
     return 1 if done.summary.count("failed") else 0
 
 

@@ -4,16 +4,17 @@
     python -m experiments.train --workdir=runs/one --config=experiments/configs/demo.py --config.model.width=64
 
 Stop it at any time: the same command goes on from the last checkpoint, which Ctrl-C writes first. Exit code 0 when
-the run has finished, 3 when it went bad (diverged, dead, spiked: its row is kept), 130 after Ctrl-C, 2 for bad input.
+the run has finished, 3 when it went bad (diverged, dead, spiked: its row is kept), 130 after Ctrl-C, 75 after SIGTERM
+(for a scheduler that starts it again), 2 for bad input.
 """
 
 from pathlib import Path
 from typing import Any
 
 from experiments import cli
-from scaling_laws.command import INTERRUPTED
+from scaling_laws import command
 from scaling_laws.config import RunConfig, identity, run_part, validate_run
-from scaling_laws.interrupts import interruptible
+from scaling_laws.interrupts import Asked, interruptible
 from scaling_laws.progress import Progress
 
 WENT_BAD = 3
@@ -24,21 +25,21 @@ def run() -> int:
     config, workdir = run_part(cli.config()), cli.workdir()
     validate_run(config)
     row = train_once(config, workdir)
-    if row is None:
-        return INTERRUPTED
+    if isinstance(row, Asked):
+        return command.stopped(row.terminated)
     print(summary(row))
     return 0 if row["status"] == "finished" else WENT_BAD
 
 
-def train_once(config: RunConfig, workdir: Path) -> dict[str, Any] | None:
+def train_once(config: RunConfig, workdir: Path) -> dict[str, Any] | Asked:
     """The row of this run in the table of `workdir`: trained now, unless it has finished or diverged there before.
 
-    None after Ctrl-C, when a checkpoint has been written instead. Raises ConfigError when the task cannot be loaded,
-    TableError when another process holds `workdir`.
+    Who asked, after Ctrl-C or SIGTERM, when a checkpoint has been written instead. Raises ConfigError when the task
+    cannot be loaded or is not what it was, TableError when another process holds `workdir`.
     """
     from scaling_laws.sweep import machine
     from scaling_laws.table import SETTLED, Journal, compact
-    from scaling_laws.tasks import catalog
+    from scaling_laws.tasks import catalog, unchanged
 
     task = catalog.load(config.task, machine.task_cache_folder())
     for note in task.notes:
@@ -49,6 +50,7 @@ def train_once(config: RunConfig, workdir: Path) -> dict[str, Any] | None:
             if row["run_id"] == run_id and row["status"] in SETTLED:
                 print(f"{run_id}: {row['status']} already in {workdir}, not trained again")
                 return row
+        unchanged.check(journal.rows(), config.task.path, task.content_hash, workdir)
         from scaling_laws.train import loop
         from scaling_laws.train.programs import keep_compiled
         from scaling_laws.train.watch import Watch
@@ -64,7 +66,7 @@ def train_once(config: RunConfig, workdir: Path) -> dict[str, Any] | None:
                 row, curve = loop.train(config, task, workdir=workdir, stop=asked, watch=watch)
         except loop.StopRequested as stopped:
             print(stopped)
-            return None
+            return asked
         journal.append(row, curve)
         compact(workdir)
     return row

@@ -1,8 +1,9 @@
 """How every binary starts and ends: flags in, one line out when something the user gave is wrong.
 
 `call` parses with absl, runs, and returns the exit code: 0 done, 2 bad input (one line, no traceback), 130 for
-Ctrl-C. A programming error is none of these: its traceback is shown and Python exits with 1. Nothing heavy is
-imported here, so that `--help` answers at once.
+Ctrl-C, 75 where SIGTERM ended work that the same command takes up again (for a scheduler's requeue). A programming
+error is none of these: its traceback is shown and Python exits with 1. Nothing heavy is imported here, so that
+`--help` answers at once.
 """
 
 import errno
@@ -17,6 +18,7 @@ from scaling_laws.config import ConfigError, nearest
 
 USAGE = 2
 INTERRUPTED = 130
+REQUEUE = 75  # EX_TEMPFAIL of sysexits.h
 BROKEN_PIPE = 141
 _ROOMS = ("scaling_laws", "analysis", "experiments", "__main__")
 _PATH_ERRORS = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
@@ -46,6 +48,11 @@ def call(run: Callable[[], int | None], argv: Sequence[str], parse: Parse, help_
             raise
         print(f"error: {one_line(error)}", file=sys.stderr)
         return USAGE
+
+
+def stopped(terminated: bool) -> int:
+    """The exit code of work that was stopped in order: by SIGTERM, or by Ctrl-C."""
+    return REQUEUE if terminated else INTERRUPTED
 
 
 def asks_for_help(argv: Sequence[str]) -> bool:

@@ -180,6 +180,22 @@ class SweepConfig:
         identity=False,
     )
     pack_size: int = setting(0, "most runs a pack; 0: 32", low=0, high=65536, identity=False)
+    stop_seconds: float = setting(
+        25.0,
+        "after SIGTERM or Ctrl-C, seconds that workers have for their checkpoints before they are ended; Slurm's own "
+        "patience is 30",
+        low=0,
+        high=1e6,
+        identity=False,
+    )
+    hang_seconds: float = setting(
+        1800.0,
+        "a worker that says nothing for so long is ended and its run tried once more; one that is stepping already "
+        "after a minute, or twenty times its longest silence so far; 0: never",
+        low=0,
+        high=1e6,
+        identity=False,
+    )
 
 
 @dataclasses.dataclass(frozen=True)

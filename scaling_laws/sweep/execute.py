@@ -5,26 +5,26 @@ the next start tries again; finished and diverged runs are never done again.
 """
 
 import dataclasses
+import math
 import signal
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from scaling_laws.describe import describe
 from scaling_laws.interrupts import interruptible
-from scaling_laws.progress import duration
 from scaling_laws.sweep import schedule
 from scaling_laws.sweep.choice import Choices
-from scaling_laws.sweep.messages import At, Died, Done, Failed, Ready, Said, Stopped, Tried
+from scaling_laws.sweep.messages import At, Died, Done, Failed, Ready, Said, Stopped, Tried, Unable
 from scaling_laws.sweep.meter import Display, Meter
 from scaling_laws.sweep.packing import ALONE
 from scaling_laws.sweep.planned import PlannedRun, TaskFacts
 from scaling_laws.sweep.pool import Pool, Worker
 from scaling_laws.sweep.show import plural
-from scaling_laws.table import SETTLED, STATUSES, Journal
+from scaling_laws.sweep.summary import Row, Summary, describe_row
+from scaling_laws.table import SETTLED, Journal
 from scaling_laws.train import saved
 
-Row = dict[str, Any]
 Say = Callable[[str], None]
 More = Callable[[list[Row]], Iterable[PlannedRun]]
 ATTEMPTS = 2  # of a run whose worker dies under it
@@ -35,48 +35,11 @@ class SweepError(ValueError):
 
 
 @dataclasses.dataclass(frozen=True)
-class Summary:
-    """What one start of a sweep did: `rows` of the runs done now, how many were there before, and what is left."""
+class Limits:
+    """Seconds that workers have to stop in, and those of silence after which one is taken to hang; 0: never."""
 
-    rows: tuple[Row, ...]
-    skipped: int
-    remaining: int
-    interrupted: bool
-    wall_seconds: float
-    start_seconds: float = 0.0  # of all workers: from the start of the process until its task was loaded
-    write_seconds: float = 0.0  # of the parent, for the journal
-    workers: int = 1
-
-    def count(self, status: str) -> int:
-        """How many of the runs done now ended with `status`."""
-        return sum(row["status"] == status for row in self.rows)
-
-    def spent(self) -> dict[str, float]:
-        """Seconds by what they were spent on; all workers together, but for `write`, the parent's own.
-
-        `start`: imports and the task. `init`: drawing parameters, placing them and the data. `compile`: tracing and
-        compiling, or loading what was compiled before. `idle`: waiting for work, at the end above all.
-        """
-        parts = {
-            name: sum(row.get(f"{name}_seconds") or 0.0 for row in self.rows)
-            for name in ("init", "compile", "step", "eval")
-        }
-        working = sum(row.get("wall_seconds") or 0.0 for row in self.rows)
-        idle = max(0.0, self.workers * self.wall_seconds - self.start_seconds - working)
-        return {"start": self.start_seconds, **parts, "write": self.write_seconds, "idle": idle}
-
-    def line(self) -> str:
-        """`24 runs, 6 programs, ...`: counts, and the seconds of all workers together by what they were spent on."""
-        shapes = {(row["width"], row["depth"]) for row in self.rows}
-        spent = self.spent()
-        parts = " / ".join(f"{seconds:.0f}" for seconds in spent.values())
-        others = [f"{self.count(status)} {status}" for status in STATUSES[1:] if self.count(status)]
-        others += [f"{self.skipped} done before"] if self.skipped else []
-        tail = f" ({', '.join(others)})" if others else ""
-        return (
-            f"{plural(len(self.rows), 'run')}, {plural(len(shapes), 'program')}, {parts} seconds {' / '.join(spent)}, "
-            f"{duration(self.wall_seconds)} in all{tail}"
-        )
+    stop: float = 25.0
+    hang: float = 1800.0
 
 
 def _nothing_more(rows: list[Row]) -> Iterable[PlannedRun]:
@@ -92,14 +55,17 @@ def execute(
     say: Say,
     more: More = _nothing_more,
     choices: Choices | None = None,
+    limits: Limits = Limits(),
 ) -> Summary:
     """Do every run that the journal does not hold as finished or diverged, packed by `choices` (default: alone).
 
     `more` gets all settled rows, and those that failed now, after each row and names further runs; one named before is
-    not repeated. On the first Ctrl-C (or SIGTERM) workers write checkpoints and the summary says `interrupted`; the
-    second raises KeyboardInterrupt. Raises SweepError when no worker can be kept alive.
+    not repeated. On the first Ctrl-C (or SIGTERM) workers write checkpoints, within `limits.stop` or not at all, and
+    the summary says `interrupted`; the second raises KeyboardInterrupt. A worker that hangs (`limits.hang`) is ended as
+    if it had died. Raises SweepError when no worker can be kept alive, the disk takes no more or the text has changed.
     """
-    sweep = _Execution(facts, pool, journal, say, more, choices or Choices(ALONE))
+    sweep = _Execution(facts, pool, journal, say, limits)
+    sweep.more, sweep.choices = more, choices or sweep.choices
     with interruptible() as asked_to_stop:
         sweep.add(runs)
         sweep.ask_for_more()
@@ -107,14 +73,16 @@ def execute(
             if asked_to_stop() and not sweep.stopping:
                 sweep.stop()
             sweep.advance()
-    sweep.display.clear()
-    return sweep.summary()
+        sweep.display.clear()
+        return dataclasses.replace(sweep.summary(), terminated=sweep.stopping and asked_to_stop.terminated)
 
 
 class _Execution:
-    def __init__(self, facts: TaskFacts, pool: Pool, journal: Journal, say: Say, more: More, choices: Choices):
-        self.facts, self.pool, self.journal, self.more, self.choices = facts, pool, journal, more, choices
-        self._say = say
+    def __init__(self, facts: TaskFacts, pool: Pool, journal: Journal, say: Say, limits: Limits):
+        self.facts, self.pool, self.journal, self.limits = facts, pool, journal, limits
+        self._say, self.stop_by = say, math.inf
+        self.more: More = _nothing_more
+        self.choices = Choices(ALONE)
         self.rows = {row["run_id"]: row for row in journal.rows() if row["status"] in SETTLED}
         self.known: set[str] = set()
         self.waiting: list[PlannedRun] = []
@@ -156,7 +124,7 @@ class _Execution:
         return bool(self.running) or (bool(self.waiting) and not self.stopping)
 
     def stop(self) -> None:
-        self.stopping = True
+        self.stopping, self.stop_by = True, time.monotonic() + self.limits.stop
         self.say("stopping: workers write their checkpoints; once more ends them at once")
         self.pool.ask_to_stop()
 
@@ -166,7 +134,17 @@ class _Execution:
             self._hand_out()
         for each, message in self.pool.events(timeout=0.5):
             self._take(each, message)
+        self._end_the_stuck(time.monotonic())
         self.display.tick(f"{len(self.running)} running, {len(self.waiting)} waiting")
+
+    def _end_the_stuck(self, now: float) -> None:
+        """Workers that hang, or that have not stopped in time: their runs go on from the checkpoints they have."""
+        for each in self.pool.workers:
+            if each.jobs and now > self.stop_by and not each.ended:
+                self.say(f"{each.name}: no checkpoint within {self.limits.stop:g} s; its run goes on from the last one")
+                each.end("did not stop")
+            elif each.hangs(now, self.limits.hang) and not each.ended:
+                each.end(f"said nothing for {now - each.heard:.0f} s and was ended")
 
     def _hand_out(self) -> None:
         self.pool.start(len(self.waiting) + len(self.running))
@@ -210,6 +188,8 @@ class _Execution:
                 each.trial = None
             case Failed(reason):
                 self._failed(each, reason)
+            case Unable(reason):
+                raise SweepError(reason)
             case Stopped():
                 each.jobs = []
             case Died(exit_code):
@@ -232,7 +212,7 @@ class _Execution:
         pack, each.jobs, each.trial = each.jobs, [], None
         if self.stopping or not pack:
             return
-        how = _how(exit_code)
+        how = each.ended or _how(exit_code)
         if len(pack) > 1:
             self.say(f"{each.name} {how} with {plural(len(pack), 'run')}; each is tried alone")
             self._try_alone(pack)
@@ -277,12 +257,3 @@ def _how(exit_code: int | None) -> str:
     if exit_code is not None and exit_code < 0:
         return f"was killed by {signal.Signals(-exit_code).name}"
     return f"ended with exit code {exit_code}"
-
-
-def describe_row(row: Mapping[str, Any], index: int, total: int) -> str:
-    """One line for the log when a run has ended."""
-    head = f"[{index}/{total}] width {row['width']} depth {row['depth']} budget {row['budget']:.3g}"
-    head += f" lr {row['learning_rate']:.3g} seed {row['seed']}"
-    if row["status"] != "finished":
-        return f"{head}: {row['status']}: {row['reason']}"
-    return f"{head}: loss {row['loss']:.4f}, {row['bits_per_byte']:.3f} bits/byte, {row['wall_seconds']:.0f} s"

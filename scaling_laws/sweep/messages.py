@@ -11,7 +11,8 @@ class Setup:
     """What a worker is started with; `core` pins it to a core, None leaves it to the system."""
 
     name: str
-    started: float  # seconds since the epoch
+    started: float  # of the monotonic clock, which is one for all processes
+    corpus_hash: str  # that the text must have
     core: int | None
     task: TaskConfig
     workdir: str
@@ -85,6 +86,13 @@ class Done:
 @dataclasses.dataclass(frozen=True)
 class Failed:
     """From a worker: what it was doing raised; `reason` is the type and the message of what it raised."""
+
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Unable:
+    """From a worker: the machine or the text is not fit for any run, with the reason."""
 
     reason: str
 

@@ -12,11 +12,12 @@ from typing import Any
 
 from scaling_laws.config import TaskConfig
 from scaling_laws.sweep import machine, worker
-from scaling_laws.sweep.messages import Died, Job, PackMember, Ready, Setup, Stop, Trial
+from scaling_laws.sweep.messages import At, Died, Job, PackMember, Ready, Setup, Stop, Trial
 from scaling_laws.sweep.packing import Packing
 from scaling_laws.sweep.planned import PlannedRun
 
 PRELOADED = ("jax", "jax.export", "scipy.linalg")  # other people's code alone: ours may change under a notebook
+QUIET, SILENCES = 60.0, 20  # seconds, and longest silences so far: what a worker may be silent for between its steps
 PATIENCE = 2  # deaths in a row before it was ready, after which a worker is not started again
 
 
@@ -26,6 +27,8 @@ class Worker:
     def __init__(self, name: str, core: int | None):
         self.name, self.core = name, core
         self.deaths = 0
+        self.heard, self.silence, self.stepping = 0.0, 0.0, False
+        self.ended = ""  # why its process was ended from here
         self.jobs: list[PlannedRun] = []
         self.trial: tuple[PlannedRun, tuple[Packing, ...]] | None = None
         self.ready = False
@@ -44,6 +47,28 @@ class Worker:
         assert self.pipe is not None, f"{self.name} does not run"
         return self.pipe
 
+    def hear(self, message: Any, now: float) -> None:
+        """Note that it is alive."""
+        if self.stepping:
+            self.silence = max(self.silence, now - self.heard)
+        self.stepping = bool(self.jobs) and (self.stepping or isinstance(message, At))
+        self.heard = now
+
+    def begin(self, now: float) -> None:
+        """Note that it was given something to do."""
+        self.heard, self.silence, self.stepping = now, 0.0, False
+
+    def hangs(self, now: float, limit: float) -> bool:
+        """Whether it has been silent for longer than its own rate explains, or than `limit` before it steps."""
+        if not limit or self.pipe is None or self.idle:
+            return False
+        return now - self.heard > (min(limit, max(QUIET, SILENCES * self.silence)) if self.stepping else limit)
+
+    def end(self, why: str) -> None:
+        """End its process; that is heard of as `Died`."""
+        self.ended = why
+        self.process.kill()
+
     def send(self, message: Any) -> None:
         """Send a message; one to a worker that has just died is lost, its end is heard of separately."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -53,8 +78,8 @@ class Worker:
 class Pool:
     """`n_workers` processes for one task; a context manager that leaves none behind."""
 
-    def __init__(self, n_workers: int, task: TaskConfig, workdir: Path):
-        self.task, self.workdir = task, workdir
+    def __init__(self, n_workers: int, task: TaskConfig, workdir: Path, corpus_hash: str):
+        self.task, self.workdir, self.corpus_hash = task, workdir, corpus_hash
         cores = machine.cores()
         pinned = hasattr(os, "sched_setaffinity") and n_workers == len(cores) and not machine.accelerator()
         self.workers = [Worker(f"worker-{i}", cores[i] if pinned else None) for i in range(n_workers)]
@@ -86,7 +111,8 @@ class Pool:
         ours, theirs = server.Pipe()
         setup = Setup(
             name=each.name,
-            started=time.time(),
+            started=time.monotonic(),
+            corpus_hash=self.corpus_hash,
             core=each.core,
             task=self.task,
             workdir=str(self.workdir),
@@ -98,17 +124,20 @@ class Pool:
             process.start()
         theirs.close()  # else its end would never be heard of
         each.process, each.pipe, each.ready, each.compiled = process, ours, False, set()
-        each.jobs, each.trial = [], None
+        each.jobs, each.trial, each.ended = [], None, ""
+        each.begin(setup.started)
 
     def try_out(self, each: Worker, planned: PlannedRun, options: tuple[Packing, ...]) -> None:
         """Have an idle worker measure how fast such runs advance in each of these packs."""
         each.trial = (planned, options)
+        each.begin(time.monotonic())
         each.compiled.add(planned.shape)
         each.send(Trial(planned.run, tuple((one.size, one.strategy, one.pack_devices) for one in options)))
 
     def assign(self, each: Worker, pack: Sequence[PlannedRun], packing: Packing) -> None:
         """Hand runs of one form to an idle worker."""
         each.jobs = list(pack)
+        each.begin(time.monotonic())
         each.compiled.add(pack[0].shape)
         members = tuple(PackMember(one.run_id, one.run, one.budget, one.purpose) for one in pack)
         alone = len(members) == 1
@@ -137,6 +166,7 @@ class Pool:
                 message = Died(each.process.exitcode)
                 each.deaths += not each.ready
                 self._bury(each)
+            each.hear(message, time.monotonic())
             if isinstance(message, Ready):
                 each.ready, each.deaths = True, 0
             yield each, message

@@ -8,13 +8,14 @@ from scaling_laws import table
 from scaling_laws.config import ConfigError, ExperimentConfig
 from scaling_laws.sweep import machine, rates, show
 from scaling_laws.sweep.choice import Choices
-from scaling_laws.sweep.execute import Row, Summary, execute
+from scaling_laws.sweep.execute import Limits, execute
 from scaling_laws.sweep.pace import measured_pace
 from scaling_laws.sweep.packing import Packing
 from scaling_laws.sweep.plan import Plan, plan
 from scaling_laws.sweep.planned import PlannedRun, TaskFacts
 from scaling_laws.sweep.pool import Pool
-from scaling_laws.tasks import catalog
+from scaling_laws.sweep.summary import Row, Summary
+from scaling_laws.tasks import catalog, unchanged
 
 Say = Callable[[str], None]
 
@@ -73,13 +74,15 @@ def run_plan(grid: Plan, runs: tuple[PlannedRun, ...], workdir: Path, n_workers:
     choices = Choices(Packing.of(grid.config.sweep), Packing.options(grid.config.sweep))
     with (
         table.Journal(workdir, say) as journal,
-        Pool(n_workers, grid.config.task, workdir) as pool,
+        Pool(n_workers, grid.config.task, workdir, grid.facts.corpus_hash) as pool,
     ):
 
         def more(rows: list[Row]) -> list[PlannedRun]:
             return [planned for planned in rates.next_rates(grid, rows) if planned.budget in budgets]
 
-        summary = execute(runs, grid.facts, pool, journal, say=say, more=more, choices=choices)
+        unchanged.check(journal.rows(), grid.config.task.path, grid.facts.corpus_hash, workdir)
+        limits = Limits(grid.config.sweep.stop_seconds, grid.config.sweep.hang_seconds)
+        summary = execute(runs, grid.facts, pool, journal, say=say, more=more, choices=choices, limits=limits)
         table.compact(workdir)
         rows = [row for row in journal.rows() if row["status"] in (*table.SETTLED, "failed")]
     entries = tuple(entry for entry in rates.report(grid, rows) if entry.budget in budgets)

@@ -5,6 +5,7 @@ with its parent.
 """
 
 import contextlib
+import errno
 import multiprocessing
 import os
 import signal
@@ -29,7 +30,10 @@ from scaling_laws.sweep.messages import (
     Stopped,
     Trial,
     Tried,
+    Unable,
 )
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # a disk that takes no more, from any run
 
 if TYPE_CHECKING:
     from scaling_laws.tasks.catalog import Task
@@ -98,7 +102,10 @@ def _serve(mailbox: Mailbox, setup: Setup) -> None:
 
     keep_compiled(Path(setup.programs))
     task = catalog.load(setup.task, Path(setup.cache))
-    mailbox.send(Ready(time.time() - setup.started))
+    if task.content_hash != setup.corpus_hash:
+        mailbox.send(Unable(f"task.path: {setup.task.path} has changed since the sweep began; allowed: the same text"))
+        return
+    mailbox.send(Ready(time.monotonic() - setup.started))
     while job := mailbox.next_job():
         outcome = _tried(job, task) if isinstance(job, Trial) else _outcome(job, task, mailbox, setup)
         if outcome:
@@ -117,7 +124,7 @@ def _tried(trial: Trial, task: "Task") -> Tried:
     return Tried(tuple(rate(pack) for pack in trial.packs))
 
 
-def _outcome(job: Job, task: "Task", mailbox: Mailbox, setup: Setup) -> Failed | Stopped | None:
+def _outcome(job: Job, task: "Task", mailbox: Mailbox, setup: Setup) -> Failed | Stopped | Unable | None:
     """Do a job, its rows sent as they come; what else there is to say of it."""
     from scaling_laws.train import loop
 
@@ -128,12 +135,20 @@ def _outcome(job: Job, task: "Task", mailbox: Mailbox, setup: Setup) -> Failed |
         return Stopped()
     except (BrokenPipeError, ConnectionResetError):
         raise
+    except OSError as error:
+        if error.errno in FULL:
+            return Unable(f"{error.filename or workdir}: {error.strerror}; what is finished is kept")
+        return _failed(job, workdir, error)
     except Exception as error:  # whatever a run raises is the run's result: a row that says so
-        for member in job.members:
-            _log(workdir, member.run_id)
-        message = " ".join(str(error).split())[:300]
-        return Failed(f"{type(error).__name__}: {message}" if message else type(error).__name__)
+        return _failed(job, workdir, error)
     return None
+
+
+def _failed(job: Job, workdir: Path, error: Exception) -> Failed:
+    for member in job.members:
+        _log(workdir, member.run_id)
+    message = " ".join(str(error).split())[:300]
+    return Failed(f"{type(error).__name__}: {message}" if message else type(error).__name__)
 
 
 def _train(job: Job, task: "Task", mailbox: Mailbox, name: str, workdir: Path) -> None:

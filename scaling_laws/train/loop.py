@@ -23,6 +23,8 @@ from scaling_laws.train.programs import Programs, programs, stack
 from scaling_laws.train.shape import Shape
 from scaling_laws.train.state import State
 
+DISPATCH = 5.0  # seconds that one may take, so that a request to stop is heard soon
+SLOWEST = 5e9  # FLOP/s: what a step is expected to run at until one is measured
 Ended = tuple[Row, list[Row]]  # a row of the runs table and its curve
 
 
@@ -56,6 +58,9 @@ class _Pack:
         self.done, states = self._restored()
         self.state = self.programs.place_states(states)
         self.saved_at, self.mark = time.monotonic(), time.perf_counter()
+        first = self.members[0]  # as all of them
+        tokens = len(self.members) * self.train.batch_size * self.context
+        self.step_seconds = float(first.counts.flops_per_token * tokens) / SLOWEST  # of the whole pack
 
     @property
     def alive(self) -> list[Member]:
@@ -81,7 +86,7 @@ class _Pack:
         pending: tuple[int, Any] | None = None
         self.mark = time.perf_counter()
         while self.done < target and self.alive:
-            count = min(self.train.steps_per_dispatch, target - self.done)
+            count = min(self.train.steps_per_dispatch, target - self.done, max(1, int(DISPATCH / self.step_seconds)))
             alive_M = np.array([member.alive for member in self.members])
             self.state, *seen = self.programs.advance(
                 self.state, self.hyper, self.train_T, self._starts(count), count, alive_M
@@ -101,6 +106,11 @@ class _Pack:
         if pending:
             yield from self._take(*pending)
 
+    def tell(self) -> None:
+        """Tell the watchers where their runs stand."""
+        for member in self.alive:
+            member.tell()
+
     def _name(self) -> str:
         return " ".join(member.run_id for member in self.alive)
 
@@ -116,6 +126,7 @@ class _Pack:
         """Read a dispatch's losses and gradient norms; yields the members that diverged in it."""
         losses, norms = (np.asarray(each_MxK)[:, :count] for each_MxK in seen)
         now = time.perf_counter()
+        self.step_seconds = max(1e-9, (now - self.mark) / count)
         share, self.mark = (now - self.mark) / len(self.alive or self.members), now
         for member, losses_K, norms_K in zip(self.members, losses, norms, strict=True):
             if member.alive:
@@ -143,7 +154,11 @@ class _Pack:
         place = starts + (len(self.task.valid) if split == "heldout" else 0)
         padded = np.concatenate([place, np.zeros(-len(starts) % size, np.int32)]).reshape(-1, size)
         queued = [self.programs.losses_MxB(self.state, self.eval_T, batch) for batch in padded]
-        losses = np.concatenate([np.asarray(losses_MxB) for losses_MxB in queued], axis=1)[:, : len(starts)]
+        found = []
+        for losses_MxB in queued:
+            found.append(np.asarray(losses_MxB))
+            self.tell()
+        losses = np.concatenate(found, axis=1)[:, : len(starts)]
         spent = (time.perf_counter() - began) / len(self.alive)
         for member in self.alive:
             member.progress.eval_seconds += spent
@@ -198,8 +213,7 @@ def train_pack(
             member.order.watch.hparams({path: value for path, _, value in config.leaves(member.run)}, reached)
         return row, member.progress.curve
 
-    for member in pack.members:
-        member.tell()
+    pack.tell()
     for target in curve_steps(pack.train.steps, pack.train.curve_points):
         if target <= pack.done and not pack.behind(target):
             continue

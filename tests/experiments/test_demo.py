@@ -10,9 +10,9 @@ from experiments import cli, demo
 from scaling_laws import config, table
 from scaling_laws.describe import describe
 from scaling_laws.sweep import study
-from scaling_laws.sweep.execute import Summary
 from scaling_laws.sweep.plan import plan
 from scaling_laws.sweep.planned import TaskFacts
+from scaling_laws.sweep.summary import Summary
 
 FACTS = TaskFacts(unique_tokens=10**9, corpus_hash="c0ffee", vocab_size=256)
 SMALL = {

@@ -3,11 +3,13 @@
 import contextlib
 import os
 import random
+import signal
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from experiments import cli, train
+from scaling_laws.interrupts import Asked
 from scaling_laws.table import Journal, read_curves, read_runs, result_hash
 
 SMALL = {
@@ -89,10 +91,15 @@ def test_a_finished_run_is_shown_not_repeated(undisturbed, call, capsys):
     assert (undisturbed / "journal.jsonl").read_bytes() == before
 
 
-def test_ctrl_c_writes_a_checkpoint_and_the_same_command_goes_on(undisturbed, call, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
+def test_a_signal_writes_a_checkpoint_and_the_same_command_goes_on(
+    undisturbed, call, tmp_path, monkeypatch, capsys, number, code
+):
+    asked = Asked()
+    asked.heard.append(number)
     with monkeypatch.context() as patch:
-        patch.setattr(train, "interruptible", lambda: contextlib.nullcontext(lambda: True))
-        assert call(tmp_path) == 130
+        patch.setattr(train, "interruptible", lambda: contextlib.nullcontext(asked))
+        assert call(tmp_path) == code
     assert "checkpoint written" in capsys.readouterr().out
     with Journal(tmp_path) as journal:
         assert journal.rows() == []
@@ -103,13 +110,13 @@ def test_ctrl_c_writes_a_checkpoint_and_the_same_command_goes_on(undisturbed, ca
 
 
 def test_a_diverged_run_keeps_its_row_and_says_so(call, tmp_path, capsys):
-    assert call(tmp_path, train__stop_loss=2) == train.DIVERGED
+    assert call(tmp_path, train__stop_loss=2) == train.WENT_BAD
     (row,) = read_runs(tmp_path).to_pylist()
     assert (row["status"], row["loss"]) == ("diverged", None)
     line = capsys.readouterr().out.splitlines()[-1]
     assert f"{row['run_id']}: diverged at step {row['steps_done']}: training loss" in line
     before = (tmp_path / "journal.jsonl").read_bytes()
-    assert call(tmp_path, train__stop_loss=2) == train.DIVERGED
+    assert call(tmp_path, train__stop_loss=2) == train.WENT_BAD
     assert (tmp_path / "journal.jsonl").read_bytes() == before
 
 
@@ -128,6 +135,20 @@ def test_bad_settings_end_in_one_line_and_write_nothing(call, tmp_path, capsys, 
     assert err.startswith(line)
     assert err.count("\n") == 1
     assert not (tmp_path / "new").exists()
+
+
+def test_a_corpus_that_has_changed_is_named(call, tmp_path, capsys):
+    place = tmp_path / "text.txt"
+    verses = "\n\n".join(f"{number}: to be or not to be, that is the question" for number in range(2000))
+    place.write_text(verses + "one")
+    assert call(tmp_path / "runs", task__path=str(place)) == 0
+    place.write_text(verses + "two")
+    before = (tmp_path / "runs" / "journal.jsonl").read_bytes()
+    capsys.readouterr()
+    assert call(tmp_path / "runs", task__path=str(place)) == 2
+    assert "is not the text that run" in capsys.readouterr().err
+    assert (tmp_path / "runs" / "journal.jsonl").read_bytes() == before
+    assert call(tmp_path / "other", task__path=str(place)) == 0
 
 
 def test_a_workdir_in_use_is_refused(call, undisturbed, capsys):

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import signal
+import sys
 
 import pytest
 
@@ -10,12 +11,14 @@ from scaling_laws import config, table
 from scaling_laws.config import SweepConfig
 from scaling_laws.describe import describe
 from scaling_laws.sweep import choice, machine, study
+from scaling_laws.sweep import execute as execute_module
 from scaling_laws.sweep.choice import Choices
-from scaling_laws.sweep.execute import Summary, SweepError, execute
-from scaling_laws.sweep.messages import At, Died, Done, Failed, Said, Stopped, Tried
+from scaling_laws.sweep.execute import Limits, SweepError, execute
+from scaling_laws.sweep.messages import At, Died, Done, Failed, Said, Stopped, Tried, Unable
 from scaling_laws.sweep.packing import ALONE, Packing
 from scaling_laws.sweep.plan import plan
 from scaling_laws.sweep.pool import Worker
+from scaling_laws.sweep.summary import Summary
 
 
 def row_of(planned, facts):
@@ -264,6 +267,129 @@ def test_a_second_interrupt_ends_at_once(runs, facts, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         do(runs, facts, answer, tmp_path)
     assert len(calls) == 2
+
+
+def test_sigterm_is_told_apart(runs, facts, tmp_path):
+    asked = []
+
+    def answer(planned, attempt):
+        if asked:
+            return Stopped()
+        asked.append(os.kill(os.getpid(), signal.SIGTERM))
+        return Said("busy")
+
+    summary, *_ = do(runs[:1], facts, answer, tmp_path)
+    assert summary.interrupted
+    assert summary.terminated
+
+
+class Silent(FakePool):
+    """Workers that say one step of a run and then nothing, until they are ended."""
+
+    def __init__(self, answer, clock, quiet=(), n_workers=1):
+        super().__init__(answer, n_workers)
+        self.clock, self.quiet, self.ended = clock, set(quiet), []
+        for each in self.workers:
+            each.pipe, each.end = True, lambda why, each=each: self._end(each, why)
+
+    def _end(self, each, why):
+        each.ended = why
+        self.ended.append((each.name, why))
+
+    def assign(self, each, pack, packing):
+        super().assign(each, pack, packing)
+        each.begin(self.clock())
+
+    def events(self, timeout):
+        self.clock.now += 10.0
+        for each in self.workers:
+            if each.ended:
+                yield each, Died(-9)
+                each.ended = ""
+            elif each.jobs and each.jobs[0].run_id in self.quiet:
+                if not each.stepping:
+                    each.stepping = True
+                    yield each, At(each.jobs[0].run_id, 1)
+            elif each.jobs:
+                yield each, self.answer(each.jobs[0], 1)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def with_silent(runs, facts, workdir, quiet, monkeypatch, **options):
+    clock, lines = Clock(), []
+    monkeypatch.setattr(execute_module.time, "monotonic", clock)
+    pool = Silent(finish(facts), clock, quiet)
+    with table.Journal(workdir) as journal:
+        execute(runs, facts, pool, journal, say=lines.append, choices=Choices(ALONE), **options)
+        return {row["run_id"]: row for row in journal.rows()}, lines, pool, clock
+
+
+def test_a_worker_that_hangs_is_ended_and_its_run_fails_after_two_tries(runs, facts, tmp_path, monkeypatch):
+    hung = runs[0].run_id
+    rows, lines, pool, _ = with_silent(runs, facts, tmp_path, {hung}, monkeypatch)
+    assert pool.assigned.count(hung) == 2
+    assert rows[hung]["status"] == "failed"
+    assert rows[hung]["reason"] == "worker said nothing for 70 s and was ended, 2 times"
+    assert {row["status"] for run_id, row in rows.items() if run_id != hung} == {"finished"}
+    assert any("tried once more" in line for line in lines)
+
+
+def test_patience_follows_the_workers_own_rate():
+    each = Worker("worker-0", None)
+    each.pipe, each.ready, each.jobs = True, True, [object()]
+    each.begin(100.0)
+    assert not each.hangs(1800.0, 1800.0)
+    assert each.hangs(1901.0, 1800.0)  # compiling
+    for now in (1000.0, 1010.0, 1015.0):
+        each.hear(At("x", 1), now)
+    assert each.silence == 10.0
+    assert not each.hangs(1015.0 + 200, 1800.0)
+    assert each.hangs(1015.0 + 201, 1800.0)
+    assert each.hangs(1015.0 + 151, 150.0)
+    assert not each.hangs(1e9, 0.0)  # never
+    each.jobs = []
+    assert not each.hangs(1e9, 1800.0)  # idle
+
+
+def test_a_worker_that_does_not_stop_in_time_is_ended(runs, facts, tmp_path, monkeypatch):
+    clock_limits = Limits(stop=25.0, hang=0.0)
+
+    class Stubborn(Silent):
+        def events(self, timeout):
+            if self.clock.now == 20.0:
+                os.kill(os.getpid(), signal.SIGTERM)
+            yield from super().events(timeout)
+
+    monkeypatch.setattr(sys.modules[__name__], "Silent", Stubborn)
+    rows, lines, pool, clock = with_silent(
+        runs[:1], facts, tmp_path, {runs[0].run_id}, monkeypatch, limits=clock_limits
+    )
+    assert rows == {}
+    assert pool.ended == [("worker-0", "did not stop")]
+    assert 45 <= clock.now <= 70
+    assert any("no checkpoint within 25 s" in line for line in lines)
+
+
+@pytest.mark.parametrize("reason", ["checkpoints: no space left on device; what is finished is kept", "changed"])
+def test_what_no_run_can_help_ends_the_sweep(runs, facts, tmp_path, reason):
+    finished = []
+
+    def answer(planned, attempt):
+        if finished:
+            return Unable(reason)
+        finished.append(planned.run_id)
+        return finish(facts)(planned, attempt)
+
+    with pytest.raises(SweepError, match=reason):
+        do(runs, facts, answer, tmp_path)
+    with table.Journal(tmp_path) as journal:
+        assert [row["run_id"] for row in journal.rows()] == finished
 
 
 def test_workers_that_never_get_ready_end_the_sweep(runs, facts, tmp_path, monkeypatch):

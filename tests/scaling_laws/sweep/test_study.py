@@ -8,8 +8,8 @@ import pytest
 from scaling_laws import table
 from scaling_laws.describe import describe
 from scaling_laws.sweep import study
-from scaling_laws.sweep.execute import Summary
 from scaling_laws.sweep.plan import plan
+from scaling_laws.sweep.summary import Summary
 
 
 def test_the_notes_of_a_task_are_said(experiment, monkeypatch):
@@ -26,7 +26,7 @@ def asked(monkeypatch):
     """run_plan with workers that do nothing: the budgets of the checks it asks for once its grid has rows."""
     found = {}
 
-    def execute(runs, facts, pool, journal, *, say, more, choices):
+    def execute(runs, facts, pool, journal, *, say, more, choices, limits):
         found["budgets"] = [planned.budget for planned in more(journal.rows())]
         return Summary((), 0, 0, False, 0.0)
 
