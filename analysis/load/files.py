@@ -58,6 +58,8 @@ def _read_parquet(path: Path) -> Columns:
         table = packed.read(path)
         _once(table.column_names, path)
         return {name: from_arrow(name, table[name]) for name in table.column_names}
+    except packed.Damaged as error:
+        raise DataError(str(error)) from error
     except pa.ArrowException as error:
         raise DataError(f"{path}: cannot be read: {error}".splitlines()[0]) from error
 

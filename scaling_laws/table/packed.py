@@ -42,18 +42,22 @@ def write(table: pa.Table, path: Path) -> None:
 
 
 def read(path: Path) -> pa.Table:
-    """The table in a Parquet file, of this project or another. Raises Damaged, TableError where a newer version wrote
-    it, and Arrow's own errors for what is no Parquet."""
+    """The table in a Parquet file, of this project or another. Raises Damaged for what is no Parquet or not as it was
+    written, TableError where a newer version wrote it, and OSError."""
     import pyarrow.parquet as pq
 
     data = path.read_bytes()
     at = _digits_at(data)
     if at >= 0 and data[at : at + len(_ZEROS)] != _digest(data, at):
         raise Damaged(f"{path}: its checksum does not match: {_WHY}")
-    table = pq.ParquetFile(pa.BufferReader(data)).read()
-    version = (table.schema.metadata or {}).get(VERSION_KEY, b"0")
-    check_version(int(version), str(path))
-    if at < 0 and int(version) >= SEALED_SINCE:
+    try:
+        table = pq.ParquetFile(pa.BufferReader(data)).read()
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # any of which a damaged footer may cause
+        raise Damaged(f"{path}: not a readable parquet: {str(error).splitlines()[0]}") from error
+    said = (table.schema.metadata or {}).get(VERSION_KEY, b"0")
+    version = int(said) if said.isdigit() else SEALED_SINCE
+    check_version(version, str(path))
+    if at < 0 and version >= SEALED_SINCE:
         raise Damaged(f"{path}: its checksum is missing: {_WHY}")
     return table
 

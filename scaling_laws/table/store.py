@@ -95,9 +95,8 @@ def _read_workdir(folder: Path, schema: pa.Schema, file: Path, say: Say) -> pa.T
         return _read_file(log, schema, say)
     try:
         table = packed.read(file)
-    except (pa.ArrowException, packed.Damaged) as error:
-        reason = error if isinstance(error, packed.Damaged) else f"{file}: is damaged"
-        say(f"{reason}; the runs are read from {JOURNAL}")
+    except packed.Damaged as error:
+        say(f"{error}; the runs are read from {JOURNAL}")
         return _read_file(log, schema, say)
     size, made_of = log.stat().st_size, int((table.schema.metadata or {}).get(JOURNAL_BYTES, -1))
     if made_of > size:

@@ -97,10 +97,15 @@ def _read(path: Path) -> tuple[bytes, bytes] | None:
 
 
 def _write(path: Path, advance: bytes, losses: bytes) -> None:
-    """Whole or not at all; several workers may write the same."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Whole or not at all; several workers may write the same. Where the disk refuses, nothing is kept."""
     rest = len(advance).to_bytes(_LENGTH, "little") + advance + losses
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix="partial_")
-    with os.fdopen(handle, "wb") as file:
-        file.write(hashlib.sha256(rest).digest() + rest)
-    os.replace(name, path)
+    name = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix="partial_")
+        with os.fdopen(handle, "wb") as file:
+            file.write(hashlib.sha256(rest).digest() + rest)
+        os.replace(name, path)
+    except OSError:
+        if name:
+            Path(name).unlink(missing_ok=True)

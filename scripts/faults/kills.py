@@ -1,7 +1,5 @@
 """Kills a sweep of 24 runs at random moments and compares its tables with those of an undisturbed one.
 
-    scripts/chaos --kills=200 --seed=0
-
 A kill is signal 9 to a worker, to the parent, or to the whole group: at any moment, inside a checkpoint, beside a write
 of the journal, or while programs are compiled (the cache is emptied first). After every start the settled rows must
 still hold all that were there before, each once. A round ends with a start that is left alone; its runs and curves must
@@ -12,18 +10,11 @@ import collections
 import dataclasses
 import random
 import shutil
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from absl import flags
-
-from analysis import cli
 from scaling_laws import table
-from scaling_laws.config import ConfigError
-from scaling_laws.progress import Progress
 from scaling_laws.table import journal
 from scripts.faults.victim import RUNS, Victim
 
@@ -157,37 +148,13 @@ def undisturbed(place: Path) -> dict[str, str]:
     return found
 
 
-def chaos(kills: int, seed: int, workers: int, place: Path) -> Tally:
-    """Rounds until so many kills have been dealt."""
+def chaos(kills: int, seed: int, workers: int, place: Path, tell: Callable[[int], None] = lambda done: None) -> Tally:
+    """Rounds until so many kills have been dealt; `tell` counts them."""
     expected, tally, rng = undisturbed(place), Tally(), random.Random(seed)
-    progress = Progress(kills, "kills")
     while tally.kills.total() < kills:
         one = Round(place, tally, rng, workers)
-        one.attack(min(A_ROUND, kills - tally.kills.total()), lambda: progress.update(tally.kills.total()))
+        one.attack(min(A_ROUND, kills - tally.kills.total()), lambda: tell(tally.kills.total()))
         tally.different += one.finish() != expected
         tally.rounds += 1
         shutil.rmtree(one.workdir)
-    progress.close()
     return tally
-
-
-def run() -> int:
-    """Prints the tally; 1 when anything was lost, doubled or changed."""
-    if sys.platform != "linux":
-        raise ConfigError("scripts/chaos: reads /proc; allowed: Linux")
-    with tempfile.TemporaryDirectory() as folder:
-        tally = chaos(flags.FLAGS.kills, flags.FLAGS.seed, flags.FLAGS.workers, Path(folder))
-    print("\n".join(tally.lines()))
-    return 0 if tally.sound else 1
-
-
-def define_flags() -> None:
-    """The flags of this program."""
-    flags.DEFINE_integer("kills", 200, "how often to kill", lower_bound=1)
-    flags.DEFINE_integer("seed", 0, "of moments and targets", lower_bound=0)
-    flags.DEFINE_integer("workers", 2, "of the disturbed sweeps", lower_bound=1)
-
-
-if __name__ == "__main__":
-    define_flags()
-    cli.main(run)

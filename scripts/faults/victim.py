@@ -31,8 +31,9 @@ RUNS = 24
 class Victim:
     """The sweep's process in a group of its own, writing into `workdir`, its programs kept in `cache`."""
 
-    def __init__(self, workdir: Path, cache: Path, workers: int):
-        settings = SETTINGS | {"sweep.workers": str(workers)}
+    def __init__(self, workdir: Path, cache: Path, workers: int, **changes: str):
+        dotted = {name.replace("__", "."): value for name, value in changes.items()}
+        settings = SETTINGS | {"sweep.workers": str(workers)} | dotted
         words = [f"--config.{name}={value}" for name, value in settings.items()]
         environment = os.environ | {"JAX_PLATFORMS": "cpu", "XDG_CACHE_HOME": str(cache)}
         self.log = workdir.with_suffix(".log")
@@ -79,6 +80,19 @@ class Victim:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+
+
+def finished_sweep(place: Path, **changes: str) -> Path:
+    """The work directory of this sweep, left alone to its end. Raises RuntimeError where that is none."""
+    workdir = place / "finished"
+    victim = Victim(workdir, place, workers=2, **changes)
+    try:
+        code = victim.process.wait(timeout=600)
+    finally:
+        victim.end()
+    if code:
+        raise RuntimeError(f"the sweep ended with {code}: {victim.log.read_text()[-2000:]}")
+    return workdir
 
 
 def _children(pid: int) -> list[int]:

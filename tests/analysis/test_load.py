@@ -136,7 +136,7 @@ def test_json_numbers_of_any_size_and_rows_of_any_shape(tmp_path, monkeypatch):
 
 def test_broken_parquet_is_refused(tmp_path):
     (tmp_path / "runs.parquet").write_bytes(b"PAR1 not really")
-    with pytest.raises(load.DataError, match="cannot be read"):
+    with pytest.raises(load.DataError, match=r"runs\.parquet: not a readable parquet"):
         load.load(tmp_path / "runs.parquet")
 
 

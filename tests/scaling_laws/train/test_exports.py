@@ -1,5 +1,7 @@
 """Traced programs from disk against those traced afresh."""
 
+import errno
+import os
 import subprocess
 import sys
 
@@ -67,6 +69,15 @@ def test_a_damaged_file_is_traced_anew(folder, damage, monkeypatch):
     assert [each.name for each in folder.iterdir()] == [path.name]
     monkeypatch.setattr(tracing, "functions", untraceable)
     exports.functions(shape, Layout(), TEXTS)
+
+
+def test_a_disk_that_refuses_only_costs_the_tracing(folder, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    assert exports.functions(shape_of(), Layout(), TEXTS).template
+    assert list(folder.iterdir()) == []
 
 
 def test_the_key_tells_forms_texts_layouts_and_sources_apart(monkeypatch):
