@@ -2,12 +2,14 @@
 
 import json
 import sys
+import tempfile
 
 import jax
 import numpy as np
 
 from scaling_laws import hyper as numbers
 from scaling_laws.config import RunConfig, replace
+from scaling_laws.train.checkpoint import Checkpoints
 from scaling_laws.train.layout import Layout
 from scaling_laws.train.programs import Programs, stack
 from scaling_laws.train.shape import Shape
@@ -40,18 +42,27 @@ LAYOUTS = {
 }
 
 
-def trained(layout: Layout, accumulation: int = 1):
-    """Losses (M, 30), the members' final parameters, evaluation losses (M, B), and bytes of state a device."""
+def trained(*layouts: Layout, accumulation: int = 1):
+    """Losses (M, 30), the members' final parameters, evaluation losses (M, B), and bytes of state a device.
+
+    With three layouts, each trains ten steps from the checkpoint that the one before it has left.
+    """
     run = replace(RUN, {"train.accumulation": accumulation})
     rng = np.random.default_rng(0)
     text = rng.integers(0, 256, 2000).astype(np.uint8)
+    layout = layouts[0]
     programs = Programs(Shape.of(run, 256), layout, len(text), len(text), "uint8")
     train_T, eval_T = programs.place_texts(text, text)
     members = range(layout.members)
     state = programs.place_states([programs.initial_state(seed) for seed in members])
     rates = [replace(run, {"optimizer.learning_rate": 1e-3 * (1 + seed)}) for seed in members]
     hyper, losses = stack([numbers.hyperparameters(each) for each in rates]), []
-    for _ in range(3):
+    for turn in range(3):
+        if turn and len(layouts) > 1:
+            kept, layout = through_checkpoints(programs.fetch_states(state)), layouts[turn]
+            programs = Programs(Shape.of(run, 256), layout, len(text), len(text), "uint8")
+            train_T, eval_T = programs.place_texts(text, text)
+            state = programs.place_states(kept)
         starts = rng.integers(0, 1900, (10, 16)).astype(np.int32)
         same = np.broadcast_to(starts, (layout.members, 10, 16))
         state, found, _ = programs.advance(state, hyper, train_T, same, 10, np.ones(layout.members, bool))
@@ -59,6 +70,18 @@ def trained(layout: Layout, accumulation: int = 1):
     evaluated = np.asarray(programs.losses_MxB(state, eval_T, np.arange(16, dtype=np.int32)))
     params = [params_of(each) for each in programs.fetch_states(state)]
     return np.concatenate(losses, axis=1), params, evaluated, bytes_on_first_device(state)
+
+
+def through_checkpoints(states: list) -> list:
+    """The states as they come back from the disk."""
+    back = []
+    for state in states:
+        with tempfile.TemporaryDirectory() as folder:
+            Checkpoints(folder).save(10, state)
+            found = Checkpoints(folder).restore({name: np.zeros_like(leaf) for name, leaf in state.items()})
+            assert found is not None
+            back.append(found[1])
+    return back
 
 
 def bytes_on_first_device(state) -> int:
@@ -88,6 +111,10 @@ def main() -> None:
             "bytes": n_bytes,
         }
     single = trained(Layout())
+    moved = trained(Layout(fsdp_devices=8), Layout(data_devices=2, fsdp_devices=2), Layout())
+    out["8, 4, 1 devices"] = {"losses": difference(moved[0], single[0]), "params": difference(moved[1], single[1])}
+    moved = trained(Layout(), Layout(data_devices=4, backend="pmap"), Layout(fsdp_devices=4))
+    out["1, 4, 4 devices"] = {"losses": difference(moved[0], single[0]), "params": difference(moved[1], single[1])}
     parted = trained(Layout(), accumulation=4)
     out["one"] = {"bytes": single[3], "fell": float(single[0][0, 0] - single[0][0, -1])}
     out["accumulated"] = {"losses": difference(parted[0], single[0]), "params": difference(parted[1], single[1])}

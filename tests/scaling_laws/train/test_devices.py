@@ -39,6 +39,11 @@ def test_gradients_summed_over_parts_are_those_of_the_batch(found, layout):
     assert max(found[layout].values()) < 1e-5
 
 
+@pytest.mark.parametrize("devices", ["8, 4, 1 devices", "1, 4, 4 devices"])
+def test_a_checkpoint_goes_on_on_another_number_of_devices(found, devices):
+    assert max(found[devices].values()) < 1e-5
+
+
 def test_thirty_steps_have_moved_the_model(found):
     assert found["one"]["fell"] > 0.05
 
