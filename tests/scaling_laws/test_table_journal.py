@@ -172,6 +172,23 @@ def test_a_newer_version_is_refused(tmp_path):
     Journal(tmp_path).close()  # the refusal gave the lock back
 
 
+NEW_IN = {2: ("init_seconds",), 3: ("spikes", "bad_step", "good_loss")}
+
+
+@pytest.mark.parametrize("version", range(1, VERSION))
+def test_older_versions_are_read_and_gone_on_with(tmp_path, version):
+    missing = [name for since, names in NEW_IN.items() if since > version for name in names]
+    row = {name: value for name, value in a_row(run_id="old", status="finished").items() if name not in missing}
+    lines = [{"journal": "runs and their curves", "version": version}, {"run": row, "curve": []}]
+    (tmp_path / JOURNAL).write_bytes(b"".join(map(seal, lines)))
+    with Journal(tmp_path) as journal:
+        assert journal.finished_ids() == {"old"}
+        journal.append(a_row(run_id="new"))
+    old, new = sorted(read_runs(tmp_path).to_pylist(), key=lambda row: row["run_id"], reverse=True)
+    assert {name: old[name] for name in missing} == {name: 0 if name == "spikes" else None for name in missing}
+    assert (old["loss"], new["run_id"]) == (row["loss"], "new")
+
+
 def test_a_workdir_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(TableError, match="not a folder"):
