@@ -9,11 +9,13 @@ import fcntl
 import hashlib
 import itertools
 import os
+import platform
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from scaling_laws import provenance
 from scaling_laws.disk import sync_folder
 from scaling_laws.sealed import seal, unseal
 from scaling_laws.table.schema import CURVE_COLUMNS, RUN_COLUMNS, VERSION, TableError, check_version, checked
@@ -183,16 +185,16 @@ def _make_folder(folder: Path) -> None:
 
 
 def _take_lock(workdir: Path) -> int:
-    """The descriptor of the locked lock file, which holds this process's id. The lock ends with the process."""
+    """The descriptor of the locked lock file, which says whose it is. The lock ends with the process."""
     lock = os.open(workdir / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        holder = os.read(lock, 32).decode(errors="replace").strip() or "unknown"
+        holder = os.read(lock, 500).decode(errors="replace").strip() or "unknown"
         os.close(lock)
         raise TableError(f"{workdir}: in use by process {holder}; one process at a time may add runs to it") from error
     os.ftruncate(lock, 0)
-    os.write(lock, f"{os.getpid()}\n".encode())
+    os.write(lock, f"{os.getpid()} on {platform.node()} since {provenance.now()}\n".encode())
     return lock
 
 

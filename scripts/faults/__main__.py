@@ -20,7 +20,7 @@ from scaling_laws.progress import Progress
 from scripts.faults import damage, full_disk, kills
 
 Verdict = tuple[list[str], bool]  # lines, and whether all is well
-DISKS = 60  # about as many as there are
+DISKS = 100  # about as many as there are
 
 
 def run() -> int:

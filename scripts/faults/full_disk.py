@@ -20,7 +20,7 @@ from scripts.faults.victim import Victim, finished_sweep
 
 PAGE = 4096
 SMALL = {"sweep__budgets": "2e8,4e8", "sweep__widths": "8", "sweep__seeds": "0,1", "train__curve_points": "3"}
-CACHE_STEP = 16 * PAGE  # its files are larger
+CACHE_STEP, CACHES = 32 * PAGE, 12  # its files are larger
 PATIENCE = 120.0  # seconds for one start
 
 
@@ -79,7 +79,7 @@ def _main(place: Path, most: int) -> None:
             print(json.dumps(dataclasses.asdict(trial)), flush=True)
             if trial.code == 0 and where == "workdir":
                 break
-            if where == "cache" and size > 40 * CACHE_STEP:
+            if where == "cache" and size >= CACHES * CACHE_STEP:
                 break
 
 
