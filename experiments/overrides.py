@@ -27,6 +27,7 @@ from scaling_laws.config import (
     nearest,
     replace,
 )
+from scaling_laws.disk import read_file
 
 NAME = "config"
 _OVERRIDE = re.compile(rf"--?(?:no)?{NAME}\.([^=]*)")
@@ -86,7 +87,7 @@ def load(path: str) -> ExperimentConfig:
     Raises OSError when the file cannot be read and ConfigError, with file and line, when it does not give an
     ExperimentConfig.
     """
-    source = Path(path).read_bytes()
+    source = read_file(Path(path))
     module = types.ModuleType("config_file")
     module.__file__ = path
     try:
@@ -132,6 +133,8 @@ def parse(argv: Sequence[str]) -> tuple[ExperimentConfig, list[str]]:
         rest = values(words, known_only=True)
     except flags.Error as error:
         raise ConfigError(_bad_value(str(error), base)) from None
+    except ValueError as error:  # absl's word on --noconfig.NAME=VALUE
+        raise ConfigError(f"{error}; allowed: --{NAME}.NAME=VALUE") from None
     config = freeze(holder.value, base)
     check_fields(config)
     return config, rest
