@@ -78,6 +78,8 @@ def from_arrow(name: str, column: Any) -> np.ndarray:
         plain = kinds.is_integer(kind) or kinds.is_floating(kind) or kinds.is_boolean(kind)
         if plain and name not in TEXT:
             return _floats(column.cast(pa.float64(), safe=False))
+        if kinds.is_temporal(kind):  # which Python's own types hold only from the year 1 to 9999
+            column = column.cast(pa.string())
         return typed(name, column.to_pylist())
     if name not in TEXT:
         try:

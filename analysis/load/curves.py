@@ -91,7 +91,7 @@ def completed(points: Runs, runs: Runs) -> Runs:
         return points
     own = _of_runs(points, runs)
     tokens = points.numbers("tokens")
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         choices = {
             "C of the run x tokens / D": own["flops"] * tokens / own["tokens"],
             "6 N tokens": 6 * own["n_params"] * tokens,

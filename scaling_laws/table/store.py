@@ -78,7 +78,7 @@ def _read(path: Path, schema: pa.Schema, parquet: str, say: Say) -> pa.Table:
         raise TableError(f"{path}: unknown kind of file {path.suffix!r}; allowed: {', '.join(readers)}")
     try:
         return _conform(readers[path.suffix](path, schema, say), schema, str(path))
-    except (pa.ArrowException, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, UnicodeError, OverflowError) as error:  # Arrow raises all of these
         first = str(error).splitlines()[0]
         raise TableError(f"{path}: not a readable {path.suffix[1:]} of these columns: {first}") from error
 
@@ -86,17 +86,17 @@ def _read(path: Path, schema: pa.Schema, parquet: str, say: Say) -> pa.Table:
 def _source(folder: Path, parquet: str) -> Path:
     """The file of a workdir to read: its journal, unless the Parquet file was made of all of it."""
     log, packed = folder / JOURNAL, folder / parquet
-    if not packed.exists():
-        if not log.exists():
+    if not packed.is_file():
+        if not log.is_file():
             raise TableError(f"{folder}: no runs here; expected {JOURNAL} or {parquet}")
         return log
-    if not log.exists():
+    if not log.is_file():
         return packed
     import pyarrow.parquet as pq  # a tenth of a second that `--help` need not pay
 
     try:
         made_of = int((pq.read_schema(packed).metadata or {}).get(JOURNAL_BYTES, b"-1"))
-    except pa.ArrowException:
+    except (pa.ArrowException, OSError, ValueError):  # damaged: no Parquet file, or not ours
         return log
     current = made_of == log.stat().st_size and packed.stat().st_mtime_ns > log.stat().st_mtime_ns
     return packed if current else log
@@ -106,7 +106,8 @@ def _read_parquet(path: Path, schema: pa.Schema, say: Say) -> pa.Table:
     import pyarrow.parquet as pq
 
     table = pq.read_table(path)
-    journal.check_version(int((table.schema.metadata or {}).get(VERSION_KEY, VERSION)), str(path))
+    version = (table.schema.metadata or {}).get(VERSION_KEY, b"%d" % VERSION)
+    journal.check_version(int(version) if version.isdigit() and len(version) < 20 else version, str(path))
     return table
 
 
