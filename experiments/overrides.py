@@ -18,6 +18,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from scaling_laws.config import (
+    MOST_VALUES,
     ConfigError,
     ExperimentConfig,
     allowed,
@@ -157,11 +158,15 @@ def _split_path(argv: list[str]) -> tuple[str | None, list[str]]:
 
 
 def _check_names(words: list[str], config: ExperimentConfig) -> None:
-    """Raises ConfigError for an override of something that is not a setting."""
+    """Raises ConfigError for an override of something that is not a setting, or with more values than are read."""
     names = [path for path, _, _ in leaves(config)]
     for word in words:
         match = _OVERRIDE.match(word)
-        if match is None or match[1] in names:
+        if match is None:
+            continue
+        if match[1] in names:
+            if word.count(",") > MOST_VALUES:
+                raise ConfigError(f"{match[1]}: more than {MOST_VALUES} commas; allowed: at most {MOST_VALUES} values")
             continue
         inside = [name for name in names if name.startswith(match[1] + ".")]
         if inside:

@@ -15,6 +15,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+MOST_VALUES = 10_000  # in one tuple: a sweep of more runs than that is no study
 AXIS = 0  # the value of `model.width` or `model.depth` that leaves it to the sweep's axis
 
 
@@ -258,6 +259,8 @@ def check_fields(config: Any) -> None:
         if typing.get_origin(expected) is tuple:
             if not isinstance(value, tuple):
                 raise ConfigError(f"{path}: {said(value)} is not a tuple; allowed: values separated by commas")
+            if len(value) > MOST_VALUES:
+                raise ConfigError(f"{path}: {len(value)} values; allowed: at most {MOST_VALUES}")
             for item in value:
                 _check_value(path, item, typing.get_args(expected)[0], field.metadata)
             if len(set(value)) != len(value):

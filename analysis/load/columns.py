@@ -66,6 +66,11 @@ def _text(values: Iterable[Any]) -> np.ndarray:
     return np.array(words, dtype=object if widest * len(words) > WIDE else str)
 
 
+def texts(values: np.ndarray) -> np.ndarray:
+    """A column as text: numbers written out, texts as they are (one of them may be too long for a field a row)."""
+    return values.astype(str) if values.dtype.kind in "fiub" else values
+
+
 def from_arrow(name: str, column: Any) -> np.ndarray:
     """The same of an Arrow column, without a Python object a row where that can be."""
     import pyarrow as pa

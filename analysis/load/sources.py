@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from analysis.load import tensorboard, wandb
-from analysis.load.columns import from_arrow
+from analysis.load.columns import from_arrow, texts
 from analysis.load.curves import Columns, Source, last_values, merged, with_last_values
 from analysis.load.files import SUFFIXES, read_file
 from analysis.load.runs import DataError
@@ -73,6 +73,6 @@ def _joined(runs: Columns | None, parts: list[Columns], notes: tuple[str, ...]) 
     if "run_id" not in runs:
         raise DataError("a table of runs beside histories; allowed: one with a column run_id (or Name and State)")
     if "ID" in runs and not np.isin(points["run_id"], runs["run_id"]).any():
-        runs = runs | {"run_id": runs["ID"].astype(str)}
+        runs = runs | {"run_id": texts(runs["ID"])}
     found = with_last_values(runs, points)
     return Source(found.columns, found.points, (*notes, *found.notes))

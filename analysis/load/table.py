@@ -9,6 +9,7 @@ import numpy as np
 
 from analysis import where as expressions
 from analysis.load import curves, sources
+from analysis.load.columns import texts
 from analysis.load.runs import DataError, Runs, row_list
 
 SIZES = ("n_params", "tokens", "flops")
@@ -106,9 +107,9 @@ def _numbered(runs: Runs) -> Runs:
 def _checked(runs: Runs, needs: Sequence[str], nonnegative: Sequence[str]) -> Runs:
     """Finished rows with usable numbers in every needed column; a missing one of N, D and C derived aloud."""
     if "status" in runs:
-        status = runs["status"]
-        words = np.where(status == "", "missing", status)
-        runs = runs.select(status == "finished", np.char.add("status ", words.astype(str)))
+        status = texts(runs["status"])
+        words = [f"status {word or 'missing'}" for word in status.tolist()]
+        runs = runs.select(status == "finished", np.array(words, dtype=object))
     named = [name for name in dict.fromkeys((*needs, *nonnegative)) if name in runs]
     runs = runs.with_columns(**{name: runs.only_numbers(name) for name in named})
     if set(SIZES) & {*needs}:

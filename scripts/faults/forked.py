@@ -29,9 +29,14 @@ class Outcome:
     out: str
     err: str
 
+    @property
+    def late(self) -> bool:
+        """Whether it had to be ended."""
+        return self.code == -signal.SIGALRM
+
     def fault(self) -> str:
         """What is wrong with how it ended; nothing where it worked, or said in one clear line what was wrong."""
-        if self.code == -signal.SIGALRM:
+        if self.late:
             return f"still running after {SECONDS:g} s"
         if "Traceback (most recent call last)" in self.err:
             return "a traceback"

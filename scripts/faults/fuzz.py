@@ -22,16 +22,21 @@ from scripts.faults import forked, fuzz_configs, fuzz_files, originals, programs
 from scripts.faults.cases import Case
 
 Make = Callable[[int, random.Random, Path, Path], Case]
+TRIES = 3  # of a case that is late: a machine may be busy with other things, a hang hangs every time
 SHOWN = 300  # characters of a word, and of what a bad case said
 
 
 @dataclasses.dataclass
 class Tally:
-    """How many cases worked, how many were refused in one line, and what was wrong with the others."""
+    """How many cases worked, how many were refused in one line, and what was wrong with the others.
+
+    `late`: how often a case took too long; it is tried again, for on a busy machine that is no hang yet.
+    """
 
     what: str
     worked: int = 0
     refused: int = 0
+    late: int = 0
     bad: list[str] = dataclasses.field(default_factory=list)
 
     def lines(self) -> list[str]:
@@ -40,7 +45,7 @@ class Tally:
         head = (
             f"{total} {self.what}: {self.worked} worked, {self.refused} refused in one line, {len(self.bad)} misbehaved"
         )
-        return [head, *self.bad]
+        return [head + (f"; {self.late} tries took too long" if self.late else ""), *self.bad]
 
 
 def configs(count: int, seed: int, place: Path, first: int = 0, tell: Callable[[str], None] | None = None) -> Tally:
@@ -63,9 +68,14 @@ def _run(
     tally = Tally(what)
     with Progress(count, what) as progress:
         for number in range(first, first + count):
-            case_folder.mkdir()
-            case = make(number, random.Random(f"{seed} {what} {number}"), inputs, case_folder)
-            ended, fault = trial(case, inputs, case_folder)
+            for _ in range(TRIES):
+                shutil.rmtree(case_folder, ignore_errors=True)
+                case_folder.mkdir()
+                case = make(number, random.Random(f"{seed} {what} {number}"), inputs, case_folder)
+                ended, fault = trial(case, inputs, case_folder)
+                tally.late += ended.late
+                if not ended.late:
+                    break
             if fault:
                 tally.bad.append(_told(number, case, ended, fault))
                 progress.say(tally.bad[-1])
@@ -75,7 +85,6 @@ def _run(
                 tally.refused += 1
             if tell:
                 tell(_told(number, case, ended, fault or f"exit code {ended.code}"))
-            shutil.rmtree(case_folder)
             progress.update(number - first + 1, f"{len(tally.bad)} misbehaved")
     return tally
 

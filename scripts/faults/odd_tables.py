@@ -89,11 +89,13 @@ def _deep(levels: int) -> pa.Array:
 
 def write(path: Path, rng: random.Random) -> None:
     """A strange Parquet file."""
+    sizes = [100.0 * 2 ** (i % 4) for i in range(ROWS)]
+    tokens = [1000.0 * 4 ** (i // 4) for i in range(ROWS)]
     columns: dict[str, Any] = {
         "run": pa.array([f"r{i}" for i in range(ROWS)]),
-        "N": pa.array([100.0 * (1 + i % 4) for i in range(ROWS)]),
-        "D": pa.array([1000.0 * (1 + i % 3) for i in range(ROWS)]),
-        "loss": pa.array([3.0 - 0.1 * i for i in range(ROWS)]),
+        "N": pa.array(sizes),
+        "D": pa.array(tokens),
+        "loss": pa.array([1.5 + 30 / n**0.4 + 40 / d**0.35 for n, d in zip(sizes, tokens, strict=True)]),
     }
     for _ in range(rng.choice((1, 1, 2, 5))):
         columns[rng.choice(NAMES)] = rng.choice(list(COLUMNS.values()))()

@@ -4,6 +4,9 @@ import csv
 import itertools
 import json
 import os
+import pickle
+import tarfile
+import zipfile
 
 import numpy as np
 import pyarrow as pa
@@ -12,9 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from known import CHINCHILLA_COLUMNS, published
+from table_rows import a_curve, a_row
 
 from analysis import load, select
 from analysis.load import columns, files
+from scaling_laws import table as tables
 from scaling_laws.config import ConfigError
 
 ROWS = [
@@ -406,3 +411,51 @@ def test_the_largest_budgets_are_held_out(holdout, left):
 def test_holdouts_that_leave_nothing_are_refused(holdout):
     with pytest.raises(ConfigError, match="allowed"):
         select.split_holdout(sweep_rows(budget=np.array([1e12, 4e12, 8e12, 16e12])), holdout)
+
+
+class Trap:
+    """What makes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+def test_pickles_and_archives_are_refused_unread(tmp_path):
+    from scaling_laws.tasks import corpus
+
+    sprung, folder = tmp_path / "sprung", tmp_path / "given"
+    folder.mkdir()
+    pickled = pickle.dumps(Trap(sprung))
+    for name in ("runs.pkl", "runs.csv", "runs.jsonl", "runs.parquet", "runs.txt"):
+        (folder / name).write_bytes(pickled)
+    np.save(folder / "runs.npy", np.array([Trap(sprung)], dtype=object), allow_pickle=True)
+    (tmp_path / "inner").write_text("n_params,tokens,loss\n1,2,3\n")
+    with zipfile.ZipFile(folder / "runs.zip", "w") as archive:
+        archive.write(tmp_path / "inner", "../escaped.csv")
+    with tarfile.open(folder / "runs.tar", "w") as archive:
+        archive.add(tmp_path / "inner", "../escaped.csv")
+    before = sorted(tmp_path.rglob("*"))
+    for path in sorted(folder.iterdir()):
+        with pytest.raises(load.DataError, match=path.name):
+            load.load(path)
+        with pytest.raises(ConfigError, match=path.name):
+            corpus.read(str(path))
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["../../outside/x", "/etc/x", "..", "a/../../b", ""])
+def test_a_run_id_is_a_name_and_never_a_place(tmp_path, name):
+    workdir, outside = tmp_path / "a" / "workdir", tmp_path / "outside"
+    (outside / "x" / "step_000000000001").mkdir(parents=True)
+    with tables.Journal(workdir) as journal:
+        journal.append(a_row(run_id=name), a_curve())
+    tables.compact(workdir)
+    assert load.load(workdir).names() == (name,)
+    assert set(load.load_curves(workdir)["run_id"]) == {name}
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "outside"}
+    assert [path.name for path in outside.rglob("*")] == ["x", "step_000000000001"]
+    written = {"journal.jsonl", "journal.lock", "runs.parquet", "curves.parquet"}
+    assert {path.name for path in workdir.iterdir()} == written

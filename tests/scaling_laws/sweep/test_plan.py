@@ -181,13 +181,14 @@ def test_a_centre_next_to_nothing_keeps_the_smallest(experiment, facts):
     assert {p.shape for p in plan(grid, facts).runs} == {(8, 1)}
 
 
-MANY = tuple(range(1, 1_000_001))
+MANY = tuple(range(1, config.MOST_VALUES + 1))
 
 
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"sweep__widths": MANY[:60000], "sweep__depths": MANY[:1000]}, "sweep.widths: 120000000 shapes and budgets"),
+        ({"sweep__widths": MANY, "sweep__depths": MANY[:1000]}, "sweep.widths: 20000000 shapes and budgets"),
+        ({"sweep__seeds": (*MANY, 0)}, "sweep.seeds: 10001 values; allowed: at most 10000"),
         ({"sweep__seeds": MANY}, "sweep.seeds: more than 5000 runs"),
         ({"sweep__extra_seeds": MANY}, "sweep.seeds: more than 5000 runs"),
         ({"sweep__lr_multipliers": tuple(1e-6 * i for i in MANY)}, "sweep.seeds: more than 5000 runs"),
