@@ -3,8 +3,8 @@
     .venv/bin/python -m scripts.faults.fuzz --configs=10000 --files=2000 --seed=0
 
 A case misbehaves when it ends with a traceback, by a signal or with another exit code than 0 or 2, says more or less
-than one line when it refuses, is still running after five seconds, changes what it was given, or leaves something
-half-written. A number and the seed make a case again: --configs=1 --files=0 --first=1234 --show.
+than one line when it refuses, is still running after five seconds of the processor (or waiting after 20), changes what
+it was given, or leaves something half-written. A number and the seed make a case again: --configs=1 --files=0 --first=1234 --show.
 """
 
 import dataclasses
@@ -22,21 +22,16 @@ from scripts.faults import forked, fuzz_configs, fuzz_files, originals, programs
 from scripts.faults.cases import Case
 
 Make = Callable[[int, random.Random, Path, Path], Case]
-TRIES = 3  # of a case that is late: a machine may be busy with other things, a hang hangs every time
 SHOWN = 300  # characters of a word, and of what a bad case said
 
 
 @dataclasses.dataclass
 class Tally:
-    """How many cases worked, how many were refused in one line, and what was wrong with the others.
-
-    `late`: how often a case took too long; it is tried again, for on a busy machine that is no hang yet.
-    """
+    """How many cases worked, how many were refused in one line, and what was wrong with the others."""
 
     what: str
     worked: int = 0
     refused: int = 0
-    late: int = 0
     bad: list[str] = dataclasses.field(default_factory=list)
 
     def lines(self) -> list[str]:
@@ -45,7 +40,7 @@ class Tally:
         head = (
             f"{total} {self.what}: {self.worked} worked, {self.refused} refused in one line, {len(self.bad)} misbehaved"
         )
-        return [head + (f"; {self.late} tries took too long" if self.late else ""), *self.bad]
+        return [head, *self.bad]
 
 
 def configs(count: int, seed: int, place: Path, first: int = 0, tell: Callable[[str], None] | None = None) -> Tally:
@@ -68,14 +63,10 @@ def _run(
     tally = Tally(what)
     with Progress(count, what) as progress:
         for number in range(first, first + count):
-            for _ in range(TRIES):
-                shutil.rmtree(case_folder, ignore_errors=True)
-                case_folder.mkdir()
-                case = make(number, random.Random(f"{seed} {what} {number}"), inputs, case_folder)
-                ended, fault = trial(case, inputs, case_folder)
-                tally.late += ended.late
-                if not ended.late:
-                    break
+            case_folder.mkdir()
+            case = make(number, random.Random(f"{seed} {what} {number}"), inputs, case_folder)
+            ended, fault = trial(case, inputs, case_folder)
+            shutil.rmtree(case_folder)
             if fault:
                 tally.bad.append(_told(number, case, ended, fault))
                 progress.say(tally.bad[-1])
