@@ -4,7 +4,9 @@
 
 A case misbehaves when it ends with a traceback, by a signal or with another exit code than 0 or 2, says more or less
 than one line when it refuses, is still running after five seconds of the processor (or waiting after 20), changes what
-it was given, or leaves something half-written. A number and the seed make a case again: --configs=1 --files=0 --first=1234 --show.
+it was given, or leaves something half-written. Its number and the seed make a case again:
+
+    .venv/bin/python -m scripts.faults.fuzz --configs=1 --files=0 --seed=0 --first=1234 --show
 """
 
 import dataclasses
