@@ -113,8 +113,7 @@ def _told(number: int, case: Case, ended: forked.Outcome, fault: str) -> str:
 
 
 def _short(text: str) -> str:
-    shown = repr(text) if len(text) <= SHOWN else f"{text[:SHOWN]!r}... ({len(text)} characters)"
-    return shown
+    return repr(text) if len(text) <= SHOWN else f"{text[:SHOWN]!r}... ({len(text)} characters)"
 
 
 def run() -> int:

@@ -42,9 +42,7 @@ def case(number: int, rng: random.Random, inputs: Path, folder: Path) -> Case:
     if kind in ("text", "texts"):
         return _corpus(rng, place if kind == "texts" else path)
     table = path if kind in ("csv", "jsonl", "parquet") else place
-    mapped = () if kind == "workdir" else ("--columns=n_params=N,tokens=D",)
-    if kind == "tensorboard":
-        mapped = ()
+    mapped = () if kind in ("workdir", "tensorboard") else ("--columns=n_params=N,tokens=D",)
     return Case("fit", (f"--runs={table}", *mapped, "--out=out.json"))
 
 

@@ -34,6 +34,7 @@ def call(case: Case, folder: Path) -> int:
 def _sweep(words: Sequence[str]) -> int:
     from experiments import cli, sweep
 
+    _keep_flags("workdir", "dry_run")
     return cli.call(sweep.run, ["sweep", *words])
 
 
@@ -49,6 +50,7 @@ def _train(words: Sequence[str]) -> int:
         print(config.identity(run, task.content_hash), "would be trained in", workdir)
         raise SystemExit(0)
 
+    _keep_flags("workdir")
     train.train_once = begun
     return cli.call(train.run, ["train", *words])
 
@@ -56,10 +58,16 @@ def _train(words: Sequence[str]) -> int:
 def _fit(words: Sequence[str]) -> int:
     from analysis import cli, fit, options
 
-    for name in list(flags.FLAGS):  # those of the program that this child was forked from
-        delattr(flags.FLAGS, name)
+    _keep_flags()
     options.define_flags()
     return cli.call(fit.run, ["fit", *words])
+
+
+def _keep_flags(*names: str) -> None:
+    """Forgets all flags but these: those of the program that this child was forked from."""
+    for name in list(flags.FLAGS):
+        if name not in names:
+            delattr(flags.FLAGS, name)
 
 
 def seen(folder: Path) -> dict[str, tuple[int, int, int]]:
@@ -86,10 +94,6 @@ def left_behind(case: Case, code: int, folder: Path, before: dict, after: dict) 
         whole = path == Path("out.json") and case.program == "fit" and code == 0
         if not whole and path.parts[0] != "cache":
             return f"{path} was written"
-    if case.program == "fit" and code == 0 and Path("out.json") not in new and _asks_for_output(case):
+    if case.program == "fit" and code == 0 and Path("out.json") not in new:
         return "out.json was not written"
     return ""
-
-
-def _asks_for_output(case: Case) -> bool:
-    return "--out=out.json" in case.words
