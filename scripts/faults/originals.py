@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scaling_laws import compute, config, describe, table
+from scaling_laws.table.journal import JOURNAL
 from scaling_laws.train.watch import TensorBoard
 
 KINDS = ("csv", "jsonl", "parquet", "workdir", "tensorboard", "wandb", "text", "texts")
@@ -32,7 +33,7 @@ def write(folder: Path) -> None:
         for row, _ in runs:
             journal.append(row, _curve(row))
     table.compact(folder / "workdir")
-    os.utime(folder / "workdir" / table.journal.JOURNAL)  # so that both the journal and, less often, Parquet is read
+    os.utime(folder / "workdir" / JOURNAL)  # so that both the journal and, less often, Parquet is read
     for row, run in runs[:8]:
         _log(folder / "tensorboard" / row["run_id"], row, run)
     _wandb(folder / "wandb", plain)
