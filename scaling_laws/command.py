@@ -23,6 +23,7 @@ _ROOMS = ("scaling_laws", "analysis", "experiments", "__main__")
 _PATH_ERRORS = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
 _DEVICE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _LONGEST = 1000  # characters of a message that are shown
+_LONGEST_NAME = 200  # characters of a flag
 
 Parse = Callable[[list[str]], None]
 
@@ -87,9 +88,16 @@ def one_line(error: BaseException) -> str:
 
 
 def _check_words(argv: Sequence[str]) -> None:
-    """Raises ConfigError for absl's --flagfile: it would read whatever it names, a device too, to its end."""
-    if any(word.partition("=")[0] in ("-flagfile", "--flagfile") for word in argv[1:]):
-        raise ConfigError("--flagfile: no such flag; allowed: every flag on the command line itself")
+    """Raises ConfigError for what absl must not see.
+
+    That is --flagfile, which would read whatever it names, a device too, to its end; and a name of a thousand
+    characters, for which its search for a similar one has no end either.
+    """
+    for name in (word.partition("=")[0] for word in argv[1:] if word.startswith("-")):
+        if name in ("-flagfile", "--flagfile"):
+            raise ConfigError("--flagfile: no such flag; allowed: every flag on the command line itself")
+        if len(name) > _LONGEST_NAME:
+            raise ConfigError(f"{name}: no such flag; allowed: names of {_LONGEST_NAME} characters at most")
 
 
 def parse_flags(argv: Sequence[str], values: flags.FlagValues) -> None:

@@ -235,6 +235,8 @@ def test_bad_input_ends_in_one_line_and_code_2(run, words, line, capsys):
         (["--noconfig.model.remat=true"], "error: --noconfig.model.remat=true does not take an argument; allowed: "),
         (["--config=/dev/zero"], "error: /dev/zero: neither a file nor a folder"),
         (["--config=/proc/self/mem"], "error: /proc/self/mem: input/output error"),
+        (["--config.model.remat", "-" + "9" * 5000], "error: -9999"),
+        (["--" + "x" * 5000 + "=3"], "error: --xxxx"),
         (["--config.model.norm=\x1b[2J\x07"], r"error: model.norm: '\x1b[2J\x07'; allowed: rms, layer"),
         (["--config.\x1b\x00=1"], r"error: \x1b\x00: no such field"),
         (["--config.model.width=" + "9" * 4000], "error: model.width: 9999"),
