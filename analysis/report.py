@@ -27,7 +27,7 @@ def write_report(study: Study, out: Path, figures: Path | None = None) -> list[P
     built = build_all(study)
     paths = save_all(built, figures or out.with_name(f"{out.stem}_figures"))
     text = page(study, built.drawings, built.skipped, versions())
-    return [write_atomically(out, text.encode()), *paths]
+    return [write_atomically(out, text.encode(errors="backslashreplace")), *paths]
 
 
 def versions() -> dict[str, str]:

@@ -18,6 +18,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from scaling_laws.config import (
+    MOST_VALUES,
     ConfigError,
     ExperimentConfig,
     allowed,
@@ -27,6 +28,7 @@ from scaling_laws.config import (
     nearest,
     replace,
 )
+from scaling_laws.disk import read_file
 
 NAME = "config"
 _OVERRIDE = re.compile(rf"--?(?:no)?{NAME}\.([^=]*)")
@@ -86,7 +88,7 @@ def load(path: str) -> ExperimentConfig:
     Raises OSError when the file cannot be read and ConfigError, with file and line, when it does not give an
     ExperimentConfig.
     """
-    source = Path(path).read_bytes()
+    source = read_file(Path(path))
     module = types.ModuleType("config_file")
     module.__file__ = path
     try:
@@ -132,6 +134,8 @@ def parse(argv: Sequence[str]) -> tuple[ExperimentConfig, list[str]]:
         rest = values(words, known_only=True)
     except flags.Error as error:
         raise ConfigError(_bad_value(str(error), base)) from None
+    except ValueError as error:  # absl's word on --noconfig.NAME=VALUE
+        raise ConfigError(f"{error}; allowed: --{NAME}.NAME=VALUE") from None
     config = freeze(holder.value, base)
     check_fields(config)
     return config, rest
@@ -154,11 +158,15 @@ def _split_path(argv: list[str]) -> tuple[str | None, list[str]]:
 
 
 def _check_names(words: list[str], config: ExperimentConfig) -> None:
-    """Raises ConfigError for an override of something that is not a setting."""
+    """Raises ConfigError for an override of something that is not a setting, or with more values than are read."""
     names = [path for path, _, _ in leaves(config)]
     for word in words:
         match = _OVERRIDE.match(word)
-        if match is None or match[1] in names:
+        if match is None:
+            continue
+        if match[1] in names:
+            if word.count(",") > MOST_VALUES:
+                raise ConfigError(f"{match[1]}: more than {MOST_VALUES} commas; allowed: at most {MOST_VALUES} values")
             continue
         inside = [name for name in names if name.startswith(match[1] + ".")]
         if inside:

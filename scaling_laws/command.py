@@ -7,6 +7,7 @@ error is none of these: its traceback is shown and Python exits with 1. Nothing 
 """
 
 import errno
+import io
 import os
 import re
 import sys
@@ -23,16 +24,21 @@ BROKEN_PIPE = 141
 _ROOMS = ("scaling_laws", "analysis", "experiments", "__main__")
 _PATH_ERRORS = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
 _DEVICE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+_LONGEST = 1000  # characters of a message that are shown
+_LONGEST_NAME = 200  # characters of a flag
 
 Parse = Callable[[list[str]], None]
 
 
 def call(run: Callable[[], int | None], argv: Sequence[str], parse: Parse, help_text: Callable[[], str]) -> int:
     """Parses `argv` (program name first), calls `run`, and returns the exit code of the process."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names in a table may hold what no encoding writes
     try:
         if asks_for_help(argv):
             print(help_text())
             return 0
+        _check_words(argv)
         parse(list(argv))
         code = run() or 0
         sys.stdout.flush()
@@ -74,10 +80,31 @@ def is_users(error: BaseException) -> bool:
 
 
 def one_line(error: BaseException) -> str:
-    """The message of `error` without line breaks; for files, the path first."""
+    """The message of `error` without line breaks; for files, the path first.
+
+    What a terminal would obey instead of showing it is spelt out, and the middle of a very long message is left out.
+    """
+    text = str(error)
     if isinstance(error, OSError) and error.filename and error.strerror:
-        return f"{os.fspath(error.filename)}: {error.strerror[0].lower()}{error.strerror[1:]}"
-    return " ".join(str(error).split())
+        text = f"{os.fsdecode(error.filename)}: {error.strerror[0].lower()}{error.strerror[1:]}"
+    if len(text) > _LONGEST:
+        half = _LONGEST // 2
+        text = f"{text[:half]} ... {len(text) - _LONGEST} characters ... {text[-half:]}"
+    words = " ".join(text.split())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)
+
+
+def _check_words(argv: Sequence[str]) -> None:
+    """Raises ConfigError for what absl must not see.
+
+    That is --flagfile, which would read whatever it names, a device too, to its end; and a name of a thousand
+    characters, for which its search for a similar one has no end either.
+    """
+    for name in (word.partition("=")[0] for word in argv[1:] if word.startswith("-")):
+        if name in ("-flagfile", "--flagfile"):
+            raise ConfigError("--flagfile: no such flag; allowed: every flag on the command line itself")
+        if len(name) > _LONGEST_NAME:
+            raise ConfigError(f"{name}: no such flag; allowed: names of {_LONGEST_NAME} characters at most")
 
 
 def parse_flags(argv: Sequence[str], values: flags.FlagValues) -> None:
@@ -94,6 +121,8 @@ def parse_flags(argv: Sequence[str], values: flags.FlagValues) -> None:
         raise ConfigError(f"--{error.flagname}: no such flag{nearest('--' + error.flagname, known)}") from None
     except flags.Error as error:
         raise ConfigError(flag_message(str(error), values)) from None
+    except ValueError as error:  # absl's word on --noNAME=VALUE
+        raise ConfigError(f"{error}; allowed: --NAME=VALUE, --NAME, --noNAME") from None
     if extra:
         raise ConfigError(f"{extra[0]!r}: not a flag; allowed: --name=value")
 

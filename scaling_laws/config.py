@@ -7,6 +7,7 @@ No JAX here: planning, `--help` and the analysis side import this module for not
 
 import dataclasses
 import difflib
+import functools
 import hashlib
 import json
 import math
@@ -14,6 +15,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+MOST_VALUES = 10_000  # in one tuple: a sweep of more runs than that is no study
 AXIS = 0  # the value of `model.width` or `model.depth` that leaves it to the sweep's axis
 
 
@@ -223,7 +225,7 @@ def leaves(config: Any, prefix: str = "") -> Iterator[tuple[str, dataclasses.Fie
 
 def field_types(config: Any, prefix: str = "") -> dict[str, Any]:
     """Dotted path -> declared type of every setting below `config`."""
-    hints, types = typing.get_type_hints(type(config)), {}
+    hints, types = _hints(type(config)), {}
     for field in dataclasses.fields(config):
         value, path = getattr(config, field.name), f"{prefix}{field.name}"
         if dataclasses.is_dataclass(value):
@@ -231,6 +233,11 @@ def field_types(config: Any, prefix: str = "") -> dict[str, Any]:
         else:
             types[path] = hints[field.name]
     return types
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
 
 
 def nearest(name: str, names: typing.Iterable[str]) -> str:
@@ -267,11 +274,13 @@ def check_fields(config: Any) -> None:
         expected = types[path]
         if typing.get_origin(expected) is tuple:
             if not isinstance(value, tuple):
-                raise ConfigError(f"{path}: {value!r} is not a tuple; allowed: values separated by commas")
+                raise ConfigError(f"{path}: {said(value)} is not a tuple; allowed: values separated by commas")
+            if len(value) > MOST_VALUES:
+                raise ConfigError(f"{path}: {len(value)} values; allowed: at most {MOST_VALUES}")
             for item in value:
                 _check_value(path, item, typing.get_args(expected)[0], field.metadata)
             if len(set(value)) != len(value):
-                raise ConfigError(f"{path}: {value!r} repeats a value; allowed: each value once")
+                raise ConfigError(f"{path}: {said(value)} repeats a value; allowed: each value once")
         else:
             _check_value(path, value, expected, field.metadata)
 
@@ -280,14 +289,22 @@ def _check_value(path: str, value: Any, expected: type, rule: Mapping[str, Any])
     number = isinstance(value, int | float) and not isinstance(value, bool)
     fits = {float: number, int: number and isinstance(value, int)}.get(expected, isinstance(value, expected))
     if not fits:
-        raise ConfigError(f"{path}: {value!r} is a {type(value).__name__}; allowed: {_item_rule(expected, rule)}")
+        raise ConfigError(f"{path}: {said(value)} is a {type(value).__name__}; allowed: {_item_rule(expected, rule)}")
     choices, low, high = rule["choices"], rule["low"], rule["high"]
     if choices and value not in choices:
         near = nearest(str(value), map(str, choices))
-        raise ConfigError(f"{path}: {value!r}; allowed: {_item_rule(expected, rule)}{near}")
+        raise ConfigError(f"{path}: {said(value)}; allowed: {_item_rule(expected, rule)}{near}")
     above, below = low is None or value >= low, high is None or value <= high  # both false for nan
     if number and not (above and below and abs(value) < math.inf):
-        raise ConfigError(f"{path}: {value!r}; allowed: {_item_rule(expected, rule)}")
+        raise ConfigError(f"{path}: {said(value)}; allowed: {_item_rule(expected, rule)}")
+
+
+def said(value: Any) -> str:
+    """`value` as a message shows it."""
+    try:
+        return repr(value)
+    except ValueError:  # Python writes out no whole number of thousands of digits
+        return "a number of thousands of digits"
 
 
 def allowed(field: dataclasses.Field, expected: Any) -> str:

@@ -1,7 +1,26 @@
-"""What makes a file last through a power cut."""
+"""Files: reading one that may be anything, and making one last through a power cut."""
 
+import errno
 import os
 from pathlib import Path
+
+
+def is_endless(path: Path) -> bool:
+    """Whether there is something at `path` that is neither file nor folder: a pipe or a device may never end."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def read_file(path: Path) -> bytes:
+    """What a file holds. Raises OSError with the path in it; for a pipe or a device too."""
+    if "\0" in str(path):
+        raise OSError(errno.EINVAL, "Its name holds the byte 0", str(path))
+    if is_endless(path):
+        raise OSError(errno.EINVAL, "Neither a file nor a folder", str(path))
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def sync_folder(folder: Path) -> None:

@@ -40,7 +40,7 @@ class Case:
         flops = self.table.numbers("flops")
         if "run_id" not in self.table:
             return float(flops.sum())
-        _, which = np.unique(self.table["run_id"].astype(str), return_inverse=True)
+        _, which = np.unique(np.array(self.table.names(), dtype=object), return_inverse=True)
         most = np.zeros(which.max() + 1)
         np.maximum.at(most, which, flops)
         return float(most.sum())

@@ -41,7 +41,7 @@ def write_page(found: Audit, out: Path) -> list[Path]:
     folder, drawn = out.with_name(f"{out.stem}_figures"), figures.drawings(found)
     paths = [path for _, drawing in drawn for path in static.save(drawing, folder)]
     images = {check: _image(drawing, folder / f"{drawing.name}.svg") for check, drawing in drawn}
-    return [write_atomically(out, page(found, images).encode()), *paths]
+    return [write_atomically(out, page(found, images).encode(errors="backslashreplace")), *paths]
 
 
 def page(found: Audit, images: Mapping[str, Markup] | None = None) -> str:

@@ -44,7 +44,7 @@ def caption(study: Study, colours: ColourScale) -> str:
 def _curves(study: Study) -> Iterator[Layer]:
     if study.curves is None:
         return
-    owner, flops = study.curves["run_id"].astype(str), study.curves.numbers("flops")
+    owner, flops = np.array(study.curves.names(), dtype=object), study.curves.numbers("flops")
     kind, loss = curve_loss(study.curves)
     usable = np.isfinite(loss) & (flops >= study.runs["flops"].min() * EARLIEST)
     first = True

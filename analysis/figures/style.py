@@ -44,6 +44,7 @@ RC: dict[Any, Any] = {
     "ytick.color": "#444444",
     "legend.frameon": False,
     "legend.fontsize": 9,
+    "text.parse_math": False,  # a dollar in a name is a dollar
     "svg.fonttype": "path",
     "svg.hashsalt": "scaling-laws",
     "path.simplify": False,
@@ -87,4 +88,4 @@ def csv_bytes(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> b
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    return text.getvalue().encode()
+    return text.getvalue().encode(errors="backslashreplace")

@@ -9,7 +9,7 @@ from analysis.isoflop import akima, bias, parabola, through_surface
 from analysis.isoflop.cells import Cell, Minimum, cells_of
 from analysis.isoflop.result import Group, Isoflop
 from analysis.isoflop.through import Line, Sampling, spread
-from analysis.load import DataError, Runs
+from analysis.load import DataError, Runs, row_list
 from scaling_laws.config import ConfigError, nearest
 
 METHODS = ("parabola", "akima", "surface")
@@ -35,9 +35,11 @@ def isoflop(
     seeds where there are any, else runs are resampled. `weights` of the line: "equal", or "inverse_variance" = 1 /
     (sd of ln N* over the resamples)^2, the default of akima with a bootstrap. `fitted` is the law whose surface the
     bias and method "surface" read; by default the Chinchilla law is fitted here.
-    Raises DataError where no budget has `min_points` sizes, ConfigError for an unknown method or weight.
+    Raises DataError where no budget has `min_points` sizes, or a run lacks N, D, C or loss; ConfigError for an unknown
+    method or weight.
     """
     check(method, weights, bootstrap, level, noise)
+    _check_runs(runs)
     labels, cells = cells_of(runs)
     usable = [cell for cell in cells if len(cell.sizes) >= min_points]
     if not usable:
@@ -86,6 +88,15 @@ def check(method: str, weights: str | None, bootstrap: int, level: float, noise:
     if noise is not None and not 0 <= noise < 1:
         raise ConfigError(f"noise: {noise}; allowed: a standard deviation of ln loss, 0 to 1")
     uncertainty.check("bootstrap", bootstrap, level)
+
+
+def _check_runs(runs: Runs) -> None:
+    """Raises DataError at the first rows that lack what a budget is made of (a law of other columns reads them)."""
+    for name in ("n_params", "tokens", "flops", "loss"):
+        values = runs.only_numbers(name)
+        bad = ~(np.isfinite(values) & (values > 0))
+        if bad.any():
+            raise DataError(f"{runs.source}: {name} is not a positive number in {row_list(runs.rows[bad])}")
 
 
 def _noise(runs: Runs, given: float | None) -> float | None:

@@ -66,6 +66,11 @@ def _text(values: Iterable[Any]) -> np.ndarray:
     return np.array(words, dtype=object if widest * len(words) > WIDE else str)
 
 
+def texts(values: np.ndarray) -> np.ndarray:
+    """A column as text: numbers written out, texts as they are (one of them may be too long for a field a row)."""
+    return values.astype(str) if values.dtype.kind in "fiub" else values
+
+
 def from_arrow(name: str, column: Any) -> np.ndarray:
     """The same of an Arrow column, without a Python object a row where that can be."""
     import pyarrow as pa
@@ -78,6 +83,8 @@ def from_arrow(name: str, column: Any) -> np.ndarray:
         plain = kinds.is_integer(kind) or kinds.is_floating(kind) or kinds.is_boolean(kind)
         if plain and name not in TEXT:
             return _floats(column.cast(pa.float64(), safe=False))
+        if kinds.is_temporal(kind):  # which Python's own types hold only from the year 1 to 9999
+            column = column.cast(pa.string())
         return typed(name, column.to_pylist())
     if name not in TEXT:
         try:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from analysis.load.columns import filled, present
+from analysis.load.columns import filled, present, texts
 from analysis.load.runs import DataError, Runs
 
 Columns = dict[str, np.ndarray]
@@ -39,7 +39,7 @@ def merged(parts: Sequence[Columns]) -> Columns:
 def _stacked(parts: Sequence[Columns], name: str) -> np.ndarray:
     here = [part[name] for part in parts if name in part]
     if any(values.dtype.kind not in "fiu" for values in here):
-        parts = [{**part, name: part[name].astype(str)} if name in part else part for part in parts]
+        parts = [{**part, name: texts(part[name])} if name in part else part for part in parts]
         here = [part[name] for part in parts if name in part]
     like = np.concatenate(here)
     return np.concatenate([part[name] if name in part else filled(len(part["run_id"]), like) for part in parts])
@@ -91,7 +91,7 @@ def completed(points: Runs, runs: Runs) -> Runs:
         return points
     own = _of_runs(points, runs)
     tokens = points.numbers("tokens")
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         choices = {
             "C of the run x tokens / D": own["flops"] * tokens / own["tokens"],
             "6 N tokens": 6 * own["n_params"] * tokens,

@@ -13,9 +13,11 @@ import numpy as np
 
 from analysis.load.columns import from_arrow, typed
 from analysis.load.runs import DataError
+from scaling_laws.disk import is_endless
 
 SUFFIXES = (".parquet", ".csv", ".jsonl", ".ndjson")
 BATCH = 4096  # lines of JSON that are parsed together
+MOST_COLUMNS = 20_000
 BLOCK = 1 << 24  # bytes that Arrow parses at a time; a longer record is read by the csv module
 
 Columns = dict[str, np.ndarray]
@@ -26,6 +28,8 @@ def read_file(path: Path) -> Columns:
     readers = {".parquet": _read_parquet, ".csv": _read_csv, ".jsonl": _read_jsonl, ".ndjson": _read_jsonl}
     if path.suffix not in readers:
         raise DataError(f"{path}: {path.suffix or 'no suffix'}; allowed: a sweep's workdir, .parquet, .csv or .jsonl")
+    if is_endless(path):
+        raise DataError(f"{path}: neither a file nor a folder; allowed: {', '.join(SUFFIXES)}")
     try:
         return readers[path.suffix](path)
     except UnicodeDecodeError as error:
@@ -43,7 +47,9 @@ def _not_utf8(path: Path) -> str:
     return "not UTF-8"
 
 
-def _once(names: list[str], path: Path) -> None:
+def _check_names(names: list[str], path: Path) -> None:
+    if len(names) > MOST_COLUMNS:
+        raise DataError(f"{path}: {len(names)} columns; allowed: at most {MOST_COLUMNS}")
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise DataError(f"{path}: {twice[0]!r} names two columns; allowed: each name once")
@@ -56,7 +62,7 @@ def _read_parquet(path: Path) -> Columns:
 
     try:
         table = packed.read(path)
-        _once(table.column_names, path)
+        _check_names(table.column_names, path)
         return {name: from_arrow(name, table[name]) for name in table.column_names}
     except packed.Damaged as error:
         raise DataError(str(error)) from error
@@ -69,7 +75,7 @@ def _read_csv(path: Path) -> Columns:
         reader = csv.reader(file)
         header, lines = next(((row, reader.line_num) for row in reader if row), ([], 0))
     names = [name.strip() or f"column {number}" for number, name in enumerate(header, 1)]
-    _once(names, path)
+    _check_names(names, path)
     columns = _by_arrow(path, names, lines)
     if columns is None:
         columns = _by_hand(path, names)
@@ -124,6 +130,7 @@ def _read_jsonl(path: Path) -> Columns:
             count += len(rows)
     if not count:
         raise DataError(f"{path}: no rows; allowed: one JSON object a line, at least one")
+    _check_names(list(columns), path)
     return {name: typed(name, values + [None] * (count - len(values))) for name, values in columns.items()}
 
 

@@ -21,7 +21,7 @@ def described(settings: Mapping[str, Any]) -> dict[str, Any]:
     try:
         run = config.replace(run, {name: _value(types.get(name), value) for name, value in settings.items()})
         config.validate_run(run)
-    except (config.ConfigError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # a ConfigError too
         return {}
     size = run.task.vocab_size
     counts = compute.count(run.model, size, run.task.context)

@@ -1,12 +1,13 @@
 """What a path holds: a sweep's workdir, TensorBoard logs, a folder of exports, or one file; told by what is in it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from analysis.load import tensorboard, wandb
-from analysis.load.columns import from_arrow
+from analysis.load.columns import from_arrow, texts
 from analysis.load.curves import Columns, Source, last_values, merged, with_last_values
 from analysis.load.files import SUFFIXES, read_file
 from analysis.load.runs import DataError
@@ -23,14 +24,16 @@ def read(path: Path) -> Source:
         return _exported([path])
     files = sorted(item for item in path.iterdir() if item.suffix in SUFFIXES)
     if any((path / name).exists() for name in WORKDIR) or not (files or tensorboard.has_events(path)):
-        return Source(_workdir(path, curves=False))
+        notes: list[str] = []
+        return Source(_workdir(path, False, notes.append), None, tuple(notes))
     return tensorboard.read_logs(path) if tensorboard.has_events(path) else _exported(files)
 
 
 def read_points(path: Path) -> Source:
     """The same for the sake of the curves: `points` is there. Raises DataError where there are none."""
     if path.is_dir() and any((path / name).exists() for name in (*WORKDIR, "curves.parquet")):
-        return Source({}, _workdir(path, curves=True))
+        notes: list[str] = []
+        return Source({}, _workdir(path, True, notes.append), tuple(notes))
     source = read(path)
     if source.points is None and {"run_id", "step"} <= set(source.columns):
         source = Source({}, source.columns)
@@ -39,10 +42,10 @@ def read_points(path: Path) -> Source:
     return source
 
 
-def _workdir(path: Path, curves: bool) -> Columns:
+def _workdir(path: Path, curves: bool, say: Callable[[str], None]) -> Columns:
     from scaling_laws import table as tables
 
-    found: Any = tables.read_curves(path) if curves else tables.read_runs(path)
+    found: Any = tables.read_curves(path, say) if curves else tables.read_runs(path, say)
     return {name: from_arrow(name, found[name]) for name in found.column_names}
 
 
@@ -70,6 +73,6 @@ def _joined(runs: Columns | None, parts: list[Columns], notes: tuple[str, ...]) 
     if "run_id" not in runs:
         raise DataError("a table of runs beside histories; allowed: one with a column run_id (or Name and State)")
     if "ID" in runs and not np.isin(points["run_id"], runs["run_id"]).any():
-        runs = runs | {"run_id": runs["ID"].astype(str)}
+        runs = runs | {"run_id": texts(runs["ID"])}
     found = with_last_values(runs, points)
     return Source(found.columns, found.points, (*notes, *found.notes))

@@ -9,12 +9,14 @@ import numpy as np
 
 from analysis import where as expressions
 from analysis.load import curves, sources
+from analysis.load.columns import texts
 from analysis.load.runs import DataError, Runs, row_list
 
 SIZES = ("n_params", "tokens", "flops")
 NEEDS = (*SIZES, "loss")
 FITTED = ("finished",)
 WENT_BAD = ("dead", "spiked")  # at their horizon too, but nothing to fit a law to
+SMALLEST = 1e-100  # which is no size and no loss: beyond it and its inverse, sums of squares overflow
 THIRD = {
     "n_params": "n_params is not in the table: N = C / (6 D)",
     "tokens": "tokens are not in the table: D = C / (6 N)",
@@ -39,7 +41,7 @@ def load(
 
     `columns` maps this project's names to the table's; `where` keeps rows for which an expression holds. Rows of other
     `statuses`, where the table has that column, and without a positive, finite number in each column of `needs` (zero
-    too in those of `nonnegative`) are left out by name.
+    too in those of `nonnegative`) are left out by name; where it needs two of N, D and C, the third counts too.
     Raises DataError for an unreadable file, an unknown column, text in a needed one or a table without usable rows,
     and ConfigError for a bad expression.
     """
@@ -108,15 +110,17 @@ def _numbered(runs: Runs) -> Runs:
 def _checked(runs: Runs, needs: Sequence[str], nonnegative: Sequence[str], statuses: Sequence[str]) -> Runs:
     """Rows of these statuses with usable numbers in every needed column; a missing one of N, D and C derived aloud."""
     if "status" in runs:
-        status = runs["status"]
-        words = np.where(status == "", "missing", status)
-        runs = runs.select(np.isin(status, statuses), np.char.add("status ", words.astype(str)))
+        status = texts(runs["status"])
+        words = [f"status {word or 'missing'}" for word in status.tolist()]
+        runs = runs.select(np.isin(status, statuses), np.array(words, dtype=object))
     named = [name for name in dict.fromkeys((*needs, *nonnegative)) if name in runs]
     runs = runs.with_columns(**{name: runs.only_numbers(name) for name in named})
     if set(SIZES) & {*needs}:
+        runs = _without_gaps(runs)
         _derivable(runs, needs)
     runs = _completed(runs)
-    for name in needs:
+    surface = len(set(SIZES) & {*needs}) > 1  # whose frontier reads N, D and C
+    for name in dict.fromkeys((*needs, *(name for name in SIZES if surface and name in runs))):
         runs = usable(runs, name)
     for name in nonnegative:
         runs = usable(runs, name, zero=True)
@@ -126,16 +130,30 @@ def _checked(runs: Runs, needs: Sequence[str], nonnegative: Sequence[str], statu
 def usable(runs: Runs, name: str, zero: bool = False) -> Runs:
     """Rows whose `name` is positive and finite (or 0, with `zero`); the others excluded, said with their numbers.
 
-    Raises DataError where there is no such column, or text in it.
+    So are those of which a product or a square would be no number any more. Raises DataError where there is no such
+    column, or text in it.
     """
     values = runs.only_numbers(name)
-    good = np.isfinite(values) & ((values >= 0) if zero else (values > 0))
     runs = runs.with_columns(**{name: values})
+    good = np.isfinite(values) & ((values >= 0) if zero else (values > 0))
+    runs = _kept(runs, name, good, f"{name} is not {'a number from 0 on' if zero else 'a positive number'}")
+    size = runs.numbers(name)
+    within = ((size >= SMALLEST) | (size == 0)) & (size <= 1 / SMALLEST)
+    return _kept(runs, name, within, f"{name} is not within {SMALLEST:g} and {1 / SMALLEST:g}")
+
+
+def _kept(runs: Runs, name: str, good: np.ndarray, reason: str) -> Runs:
+    """Rows that are good; the others excluded, and said with their numbers and the first value of `name`."""
     if good.all():
         return runs
-    reason = f"{name} is not {'a number from 0 on' if zero else 'a positive number'}"
-    said = f"left out: {reason} in {row_list(runs.rows[~good])} (first: {values[~good][0]:g})"
+    said = f"left out: {reason} in {row_list(runs.rows[~good])} (first: {runs[name][~good][0]:g})"
     return runs.select(good, reason).noted(said)
+
+
+def _without_gaps(runs: Runs) -> Runs:
+    """Without those of N, D and C that are there in name alone: no row has one."""
+    empty = [name for name in SIZES if name in runs and runs[name].dtype.kind == "f" and np.isnan(runs[name]).all()]
+    return dataclasses.replace(runs, columns={name: v for name, v in runs.columns.items() if name not in empty})
 
 
 def _derivable(runs: Runs, needs: Sequence[str]) -> None:

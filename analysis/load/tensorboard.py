@@ -8,6 +8,7 @@ Read with TensorBoard's own reader of event files, imported when there is someth
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from analysis.load.runs import DataError
 
 EVENTS = "*tfevents*"
 FINAL = "final/"  # tags of what a run ended at, apart from its curves
+MOST_VALUES = 1 << 16  # in the tensor of a scalar or a text, of which the first is read
 RECORD = 16  # bytes around a record of an event file: its length and two checksums
 
 
@@ -35,14 +37,18 @@ class Run:
 
 def has_events(folder: Path) -> bool:
     """Whether there is an event file in or below a folder."""
-    return next(folder.rglob(EVENTS), None) is not None
+    return next(_files(folder), None) is not None
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob(EVENTS) if path.is_file())
 
 
 def read_logs(folder: Path) -> Source:
     """Every run below a folder, by its path from there. Raises DataError where no file holds a scalar or a setting."""
     found: dict[str, Run] = {}
     notes: list[str] = []
-    for place in sorted({path.parent for path in folder.rglob(EVENTS)}):
+    for place in sorted({path.parent for path in _files(folder)}):
         run, damage = _read_run(place)
         notes += damage
         if run.scalars or run.settings:
@@ -56,18 +62,31 @@ def read_logs(folder: Path) -> Source:
 
 
 def _read_run(place: Path) -> tuple[Run, list[str]]:
-    from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
+    from google.protobuf.message import DecodeError
     from tensorboard.compat.proto import event_pb2
 
     run, notes = Run(), []
-    for path in sorted(place.glob(EVENTS)):
+    for path in sorted(path for path in place.glob(EVENTS) if path.is_file()):
         size = 0
-        for record in RawEventFileLoader(str(path)).Load():
+        for record in _records(path):
+            try:
+                _take(run, event_pb2.Event.FromString(record))
+            except DecodeError:
+                break
             size += len(record) + RECORD
-            _take(run, event_pb2.Event.FromString(record))
         if size < path.stat().st_size:
             notes.append(f"{path}: damaged or cut short after {size} bytes; what follows is left out")
     return run, notes
+
+
+def _records(path: Path) -> Iterator[bytes]:
+    """The intact records at the beginning of a file."""
+    from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
+
+    try:
+        yield from RawEventFileLoader(str(path)).Load()
+    except (OverflowError, MemoryError):  # a record that says it is longer than any file is
+        return
 
 
 def _take(run: Run, event: Any) -> None:
@@ -82,17 +101,21 @@ def _take(run: Run, event: Any) -> None:
         if plugin == "hparams":
             _take_hparams(run, value.metadata.plugin_data.content)
         elif plugin == "text":
-            run.settings |= _flat(_json(value.tensor))
+            run.settings |= _json(value.tensor)
         elif value.HasField("simple_value"):
             run.scalars.setdefault(value.tag, {})[event.step] = value.simple_value
-        elif plugin == "scalars" and value.HasField("tensor"):
-            run.scalars.setdefault(value.tag, {})[event.step] = float(_array(value.tensor).ravel()[0])
+        elif plugin == "scalars" and isinstance(number := _first(value.tensor), int | float):
+            run.scalars.setdefault(value.tag, {})[event.step] = float(number)
 
 
 def _take_hparams(run: Run, content: bytes) -> None:
+    from google.protobuf.message import DecodeError
     from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
 
-    data = plugin_data_pb2.HParamsPluginData.FromString(content)
+    try:
+        data = plugin_data_pb2.HParamsPluginData.FromString(content)
+    except DecodeError:
+        return
     kind = data.WhichOneof("data")
     if kind == "session_start_info":
         run.status = run.status or "running"
@@ -103,21 +126,29 @@ def _take_hparams(run: Run, content: bytes) -> None:
         run.status = "finished" if success else "failed"
 
 
-def _array(tensor: Any) -> np.ndarray:
+def _first(tensor: Any) -> Any:
+    """The first value of a tensor as Python's own; None where it has none, or its parts do not go together."""
     from tensorboard.util import tensor_util
 
-    return tensor_util.make_ndarray(tensor)
+    if not 0 < math.prod(max(0, side.size) for side in tensor.tensor_shape.dim) <= MOST_VALUES:
+        return None
+    try:
+        values = tensor_util.make_ndarray(tensor).ravel()
+    except (TypeError, ValueError):
+        return None
+    return values[0].item() if isinstance(values[0], np.generic) else values[0]
 
 
 def _json(tensor: Any) -> dict[str, Any]:
-    """The JSON object that a text is, within a fence or without; nothing for another text."""
-    texts = _array(tensor).ravel()
-    text = texts[0].decode(errors="replace") if len(texts) else ""
+    """The settings in the JSON object that a text is, within a fence or without; nothing for another text."""
+    text = _first(tensor)
+    if not isinstance(text, bytes):
+        return {}
     try:
-        found = json.loads(text.strip().strip("`").removeprefix("json"))
+        found = json.loads(text.decode(errors="replace").strip().strip("`").removeprefix("json"))
+        return _flat(found) if isinstance(found, dict) else {}
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis.load.columns import texts
 from analysis.load.curves import Columns
 from analysis.load.runs import Runs
 
@@ -36,17 +37,17 @@ def told(columns: Columns, path: Path) -> tuple[Columns | None, list[Columns], t
 
 def _runs(columns: Columns) -> tuple[Columns, tuple[str, ...]]:
     """A runs table with run_id and status, and what was inferred. Runs that share a name go by their ID."""
-    names = columns["Name"].astype(str)
+    names = texts(columns["Name"])
     key = "ID" if "ID" in columns and len(np.unique(names)) < len(names) else "Name"
-    status = np.char.lower(columns["State"].astype(str))
+    status = np.array([word.lower() for word in texts(columns["State"]).tolist()], dtype=object)
     note = f"runs table of Weights & Biases: run_id is {key}, status is State"
-    return columns | {"run_id": columns[key].astype(str), "status": status}, (note,)
+    return columns | {"run_id": texts(columns[key]), "status": status}, (note,)
 
 
 def _history(columns: Columns, stem: str) -> tuple[list[Columns], tuple[str, ...]]:
     """Points of a history, and what was inferred."""
     key = next((name for name in RUN_NAMES if name in columns), None)
-    names = np.full(len(columns["_step"]), stem) if key is None else columns[key].astype(str)
+    names = np.full(len(columns["_step"]), stem) if key is None else texts(columns[key])
     kept = {name: values for name, values in columns.items() if name not in (*INTERNAL, key)}
     note = f"history of Weights & Biases: step is _step, run_id is {key or f'the name of the file, {stem!r}'}"
     return [kept | {"run_id": names, "step": columns["_step"]}], (note,)

@@ -37,7 +37,8 @@ def measured_pace(rows: Iterable[Mapping[str, Any]]) -> Pace:
     flops: dict[int, float] = {}
     seconds: dict[int, float] = {}
     for row in rows:
-        if row.get("status") == "finished" and row.get("step_seconds"):
+        seen = [row.get(name) or 0 for name in ("n_params", "flops", "step_seconds")]
+        if row.get("status") == "finished" and all(0 < value < math.inf for value in seen):
             size = row["n_params"]
             flops[size] = flops.get(size, 0.0) + row["flops"]
             seconds[size] = seconds.get(size, 0.0) + row["step_seconds"]

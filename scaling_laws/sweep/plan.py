@@ -6,6 +6,7 @@ from a rule in N and D. A plan is a function of the configuration and four facts
 
 import dataclasses
 import math
+import sys
 from collections.abc import Iterable
 
 from scaling_laws import compute, config
@@ -21,6 +22,8 @@ from scaling_laws.sweep.planned import (
     steps_for,
 )
 
+MOST_SHAPES = 50_000  # shapes x budgets that are looked at
+MOST_RUNS = 5000  # of a plan, which then is made in seconds
 BUDGET_TOLERANCE = 0.02  # a run whose whole steps miss its budget by more than this share of it is refused
 
 
@@ -54,14 +57,14 @@ class _Candidate:
 def plan(experiment: ExperimentConfig, facts: TaskFacts, pace: Pace | None = None) -> Plan:
     """All runs of a sweep's grid, each once, and the refusals.
 
-    Raises ConfigError for bad settings, a missing axis, or a batch larger than the train split.
+    Raises ConfigError for bad settings, a missing axis, a batch larger than the train split, or too many runs.
     """
     _check(experiment, facts)
     pace = pace or Pace()
     candidates, refusals = _candidates(experiment, facts)
     runs: dict[str, PlannedRun] = {}
     for index, budget in enumerate(sorted(experiment.sweep.budgets)):
-        group, refused = _group(experiment, facts, pace, candidates, index, budget)
+        group, refused = _group(experiment, facts, pace, candidates, index, budget, MOST_RUNS - len(runs))
         refusals += refused
         for planned in group:
             runs.setdefault(planned.run_id, planned)
@@ -76,6 +79,9 @@ def _check(experiment: ExperimentConfig, facts: TaskFacts) -> None:
     for name in ("budgets", "seeds", "lr_multipliers"):
         if not getattr(experiment.sweep, name):
             raise ConfigError(f"sweep.{name}: empty; allowed: at least one value")
+    count = _shape_count(experiment) * len(experiment.sweep.budgets)
+    if count > MOST_SHAPES:
+        raise ConfigError(f"sweep.widths: {count} shapes and budgets; allowed: at most {MOST_SHAPES} in all")
     step_tokens = experiment.train.batch_size * experiment.task.context
     if step_tokens > facts.unique_tokens:
         raise ConfigError(
@@ -98,8 +104,16 @@ def shapes(experiment: ExperimentConfig) -> list[tuple[int, int]]:
         return [(width, model.depth) for width in widths]
     if sweep.aspect_ratio > 0:
         low, high = min(sweep.depths), max(sweep.depths)
-        return [(width, min(max(nearest_integer(width / sweep.aspect_ratio), low), high)) for width in widths]
+        ideals = [min(max(width / sweep.aspect_ratio, low), high) for width in widths]  # maybe infinite before
+        return [(width, nearest_integer(ideal)) for width, ideal in zip(widths, ideals, strict=True)]
     return [(width, depth) for width in widths for depth in sorted(sweep.depths)]
+
+
+def _shape_count(experiment: ExperimentConfig) -> int:
+    """How many `shapes` there are, without listing them."""
+    model, sweep = experiment.model, experiment.sweep
+    depths = len(sweep.depths) if model.depth == AXIS and sweep.aspect_ratio == 0 else 1
+    return depths * (len(sweep.widths) if model.width == AXIS else 1)
 
 
 def _candidates(experiment: ExperimentConfig, facts: TaskFacts) -> tuple[list[_Candidate], list[Refusal]]:
@@ -129,8 +143,12 @@ def _group(
     candidates: list[_Candidate],
     index: int,
     budget: float,
+    room: int,
 ) -> tuple[list[PlannedRun], list[Refusal]]:
-    """The runs of the `index`-th budget: shapes in ascending order of the candidates, then rates, then seeds."""
+    """The runs of the `index`-th budget: shapes in ascending order of the candidates, then rates, then seeds.
+
+    Raises ConfigError where they are more than there is `room` for.
+    """
     sweep = experiment.sweep
     reasons = {c.model: budget_reason(experiment, c.counts, facts, budget) for c in candidates}
     centre = _centre(sweep, [c for c in candidates if not reasons[c.model]], budget)
@@ -142,18 +160,29 @@ def _group(
     refused = [Refusal(c.model.width, c.model.depth, budget, reasons[c.model]) for c in within if reasons[c.model]]
     repeated = sweep.extra_seeds if not sweep.extra_seed_budgets or index < sweep.extra_seed_budgets else ()
     runs = []
-    for candidate in (c for c in candidates if c in kept):
-        extra = repeated if kept.index(candidate) < sweep.extra_seed_shapes else ()
+    rank = {c.model: i for i, c in enumerate(kept)}
+    if _arm_count(sweep, len(kept), len(repeated)) > room:
+        raise ConfigError(
+            f"sweep.seeds: more than {MOST_RUNS} runs with all shapes, budgets, rates and seeds; allowed: fewer"
+        )
+    for candidate in (c for c in candidates if c.model in rank):
+        extra = repeated if rank[candidate.model] < sweep.extra_seed_shapes else ()
         arms, reason = _arms(experiment, candidate, facts, pace, budget, extra)
         runs += arms
         refused += [Refusal(candidate.model.width, candidate.model.depth, budget, reason)] if reason else []
     return runs, refused
 
 
+def _arm_count(sweep: SweepConfig, n_shapes: int, n_extra: int) -> int:
+    """How many runs so many shapes are at most, with so many extra seeds."""
+    seeds = n_shapes * len(sweep.seeds) + min(n_shapes, sweep.extra_seed_shapes) * n_extra
+    return len(sweep.lr_multipliers) * seeds
+
+
 def _centre(sweep: SweepConfig, fitting: list[_Candidate], budget: float) -> float:
     """N at the middle of a budget's shapes: the rule of `sweep.center`, or the middle of those that fit."""
     if sweep.center > 0:
-        return sweep.center * (budget / 1e12) ** sweep.center_exponent
+        return max(sys.float_info.min, sweep.center * (budget / 1e12) ** sweep.center_exponent)
     sizes = [c.counts.n_params for c in fitting] or [1]
     return math.sqrt(min(sizes) * max(sizes))
 

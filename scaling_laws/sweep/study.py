@@ -46,7 +46,7 @@ def plan_sweep(config: ExperimentConfig, workdir: Path | None = None, say: Say =
     """The plan of a sweep, its expected times by what was measured in `workdir` when there are rows."""
     rows = []
     if workdir is not None and (workdir / "journal.jsonl").exists():
-        rows = table.read_runs(workdir).to_pylist()
+        rows = table.read_runs(workdir, say).to_pylist()
     return plan(config, facts_of(config, say), measured_pace(rows))
 
 

@@ -54,7 +54,7 @@ class Contents:
 
 
 def parse(data: bytes, where: str) -> Contents:
-    """All intact lines of a journal. Raises TableError when a newer version wrote it."""
+    """All intact lines of a journal. Raises TableError when a newer version wrote it, or a line is no run."""
     records, damage, start, end = [], [], 0, 0
     for number, line in enumerate(data.split(b"\n"), 1):
         stop = min(start + len(line) + 1, len(data))
@@ -65,9 +65,18 @@ def parse(data: bytes, where: str) -> Contents:
             end = stop
             check_version(record.pop("version", VERSION), where)
             if "run" in record:
-                records.append(record)
+                records.append(_run_record(record, f"{where}: line {number}"))
         start = stop
     return Contents(tuple(records), tuple(damage), end)
+
+
+def _run_record(record: dict[str, Any], where: str) -> dict[str, Any]:
+    """The record of a run. Raises TableError where it is none, though its checksum is right."""
+    run, curve = record["run"], record.get("curve")
+    named = isinstance(run, dict) and all(isinstance(run.get(name), str) for name in ("run_id", "status"))
+    if not named or not isinstance(curve, list) or not all(isinstance(point, dict) for point in curve):
+        raise TableError(f"{where}: no run with a run_id, a status and a curve; allowed: what this program wrote")
+    return record
 
 
 def read(path: Path, say: Say = warn) -> Contents:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from scaling_laws.disk import sync_folder
+from scaling_laws.disk import read_file, sync_folder
 from scaling_laws.table.schema import VERSION_KEY, TableError, check_version
 
 KEY = b"scaling_laws.sha256"
@@ -46,18 +46,18 @@ def read(path: Path) -> pa.Table:
     written, TableError where a newer version wrote it, and OSError."""
     import pyarrow.parquet as pq
 
-    data = path.read_bytes()
+    data = read_file(path)
     at = _digits_at(data)
     if at >= 0 and data[at : at + len(_ZEROS)] != _digest(data, at):
         raise Damaged(f"{path}: its checksum does not match: {_WHY}")
     try:
         table = pq.ParquetFile(pa.BufferReader(data)).read()
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # any of which a damaged footer may cause
+    except (pa.ArrowException, OSError, UnicodeError, OverflowError) as error:  # of a damaged footer
         raise Damaged(f"{path}: not a readable parquet: {str(error).splitlines()[0]}") from error
     said = (table.schema.metadata or {}).get(VERSION_KEY, b"0")
-    version = int(said) if said.isdigit() else SEALED_SINCE
+    version = int(said) if said.isdigit() and len(said) < 20 else said
     check_version(version, str(path))
-    if at < 0 and version >= SEALED_SINCE:
+    if at < 0 and int(version) >= SEALED_SINCE:
         raise Damaged(f"{path}: its checksum is missing: {_WHY}")
     return table
 

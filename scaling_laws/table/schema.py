@@ -153,8 +153,10 @@ def checked(row: Mapping[str, Any], columns: tuple[Column, ...], where: str) -> 
     return {column.name: _value(row.get(column.name, column.default), column, where) for column in columns}
 
 
-def check_version(version: int, where: str) -> None:
-    """Raises TableError when a table's `version` is newer than this program's."""
+def check_version(version: Any, where: str) -> None:
+    """Raises TableError when a table's `version` is no number, or newer than this program's."""
+    if not isinstance(version, int):
+        raise TableError(f"{where}: its version is no whole number; allowed: 1 to {VERSION}")
     if version > VERSION:
         raise TableError(f"{where}: version {version} of the runs table; this program reads up to {VERSION}, update it")
 

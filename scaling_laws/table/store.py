@@ -79,7 +79,7 @@ def _read_file(path: Path, schema: pa.Schema, say: Say) -> pa.Table:
         raise TableError(f"{path}: unknown kind of file {path.suffix!r}; allowed: {', '.join(readers)}")
     try:
         return _conform(readers[path.suffix](path, schema, say), schema, str(path))
-    except (pa.ArrowException, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, UnicodeError, OverflowError) as error:  # Arrow raises all of these
         first = str(error).splitlines()[0]
         raise TableError(f"{path}: not a readable {path.suffix[1:]} of these columns: {first}") from error
 
@@ -87,23 +87,24 @@ def _read_file(path: Path, schema: pa.Schema, say: Say) -> pa.Table:
 def _read_workdir(folder: Path, schema: pa.Schema, file: Path, say: Say) -> pa.Table:
     """The table of a workdir: its Parquet where that is sound and was made of the whole journal, else the journal."""
     log = folder / JOURNAL
-    if not log.exists():
-        if not file.exists():
+    if not log.is_file():
+        if not file.is_file():
             raise TableError(f"{folder}: no runs here; expected {JOURNAL} or {file.name}")
         return _read_file(file, schema, say)
-    if not file.exists():
+    if not file.is_file():
         return _read_file(log, schema, say)
     try:
         table = packed.read(file)
     except packed.Damaged as error:
         say(f"{error}; the runs are read from {JOURNAL}")
         return _read_file(log, schema, say)
-    size, made_of = log.stat().st_size, int((table.schema.metadata or {}).get(JOURNAL_BYTES, -1))
+    said, size = (table.schema.metadata or {}).get(JOURNAL_BYTES, b""), log.stat().st_size
+    made_of = int(said) if said.isdigit() else 0
     if made_of > size:
         say(f"{log}: has lost {made_of - size} bytes since {file.name} was made of it; the runs are read from that one")
-        return _conform(table, schema, str(file))
+        return _read_file(file, schema, say)
     current = made_of == size and file.stat().st_mtime_ns > log.stat().st_mtime_ns
-    return _conform(table, schema, str(file)) if current else _read_file(log, schema, say)
+    return _read_file(file if current else log, schema, say)
 
 
 def _read_parquet(path: Path, schema: pa.Schema, say: Say) -> pa.Table:

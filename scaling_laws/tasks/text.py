@@ -89,6 +89,6 @@ def cache_key(splits: Splits, vocab_size: int) -> str:
         "documents": {name: [document.digest for document in part] for name, part in splits.items()},
         "vocab_size": vocab_size,
         "tokenizers": importlib.metadata.version("tokenizers"),
-        "format": 1,
+        "format": 2,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

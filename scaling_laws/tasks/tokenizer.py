@@ -14,6 +14,7 @@ from scaling_laws.config import ConfigError
 
 SEPARATOR = 0
 SEPARATOR_TEXT = "<|doc|>"
+LONGEST_WORD = 1024  # bytes that merges are looked for in: without spaces a megabyte would take minutes
 
 
 class Tokenizer(Protocol):
@@ -86,14 +87,15 @@ class BytePairs:
 def train_byte_pairs(documents: Sequence[bytes], vocab_size: int) -> BytePairs:
     """Merges learnt from `documents` (UTF-8), the same for the same documents in the same order.
 
-    The vocabulary is the separator, the 256 bytes and vocab_size - 257 merges of pairs seen at least twice. Raises
-    ConfigError when the documents have fewer such pairs.
+    The vocabulary is the separator, the 256 bytes and vocab_size - 257 merges of pairs seen at least twice, none across
+    the ends of words or of LONGEST_WORD bytes without one. Raises ConfigError when the documents have fewer such pairs.
     """
     from tokenizers import Tokenizer as Engine
     from tokenizers import models, pre_tokenizers, trainers
 
     engine = Engine(models.BPE())
-    engine.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # pyright: ignore[reportAttributeAccessIssue]
+    words = [pre_tokenizers.ByteLevel(add_prefix_space=False), pre_tokenizers.FixedLength(LONGEST_WORD)]
+    engine.pre_tokenizer = pre_tokenizers.Sequence(words)  # pyright: ignore[reportAttributeAccessIssue]
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
         min_frequency=2,

@@ -1,6 +1,8 @@
 """In how many parts a batch is worked through, gradients summed: for a CPU's caches, or for a device's memory; and in
 how many chunks its loss, where the vocabulary is large."""
 
+import math
+
 from scaling_laws import compute
 from scaling_laws.config import RunConfig, head_count
 
@@ -24,15 +26,20 @@ def cached(run: RunConfig, vocab_size: int) -> int:
     n_params = compute.count(run.model, vocab_size, run.task.context).n_params
     least = max(ENOUGH_TOKENS, n_params / activations_per_token(run, vocab_size))
     share = batch // n_devices
-    fitting = [n for n in range(1, share + 1) if share % n == 0 and share // n * run.task.context >= least]
-    return max(fitting, default=1)
+    return max((n for n in _divisors(share) if share // n * run.task.context >= least), default=1)
 
 
 def of_loss(run: RunConfig, vocab_size: int, n_parts: int) -> int:
     """In how many chunks the loss of a part is worked through: the fewest that keep its logits within LOGITS bytes."""
     share = run.train.batch_size // (n_parts * run.train.data_devices * run.train.fsdp_devices)
     window = 4 * run.task.context * vocab_size
-    return next((n for n in range(1, share + 1) if share % n == 0 and share // n * window <= LOGITS), max(share, 1))
+    return next((n for n in _divisors(share) if share // n * window <= LOGITS), max(share, 1))
+
+
+def _divisors(share: int) -> list[int]:
+    """Ascending."""
+    small = [n for n in range(1, math.isqrt(share) + 1) if share % n == 0]
+    return sorted({*small, *(share // n for n in small)})
 
 
 def activations_per_token(run: RunConfig, vocab_size: int) -> float:

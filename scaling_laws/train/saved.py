@@ -12,7 +12,7 @@ def folder(workdir: Path, run_id: str) -> Path:
 
 def checkpoints(folder: Path) -> list[Path]:
     """Folders of whole checkpoints, sound or not, earliest first."""
-    return sorted(folder.glob(f"{PREFIX}*"))
+    return sorted(path for path in folder.glob(f"{PREFIX}*") if path.name.removeprefix(PREFIX).isdecimal())
 
 
 def steps(folder: Path) -> list[int]:

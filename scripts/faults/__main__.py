@@ -2,6 +2,7 @@
 
     scripts/chaos --kills=200                        signal 9 at random moments
     scripts/chaos --flips=1000 --truncations=200     bits and lengths of tables and checkpoints
+    scripts/chaos --configs=10000 --files=2000       random command lines, spoilt data files
     scripts/chaos --full_disk                        a disk that is full at every write in turn
 
 Exit code 1 when anything was lost, doubled, changed, or wrong without a word.
@@ -17,7 +18,7 @@ from absl import flags
 from analysis import cli
 from scaling_laws.config import ConfigError
 from scaling_laws.progress import Progress
-from scripts.faults import damage, full_disk, kills
+from scripts.faults import damage, full_disk, fuzz, kills
 
 Verdict = tuple[list[str], bool]  # lines, and whether all is well
 DISKS = 100  # about as many as there are
@@ -47,6 +48,11 @@ def _asked_for() -> Iterator[Verdict]:
         with tempfile.TemporaryDirectory() as place, Progress(sum(harms.values()), "harms") as bar:
             harmed = damage.damage(harms, given.seed, Path(place), bar.update)
         yield harmed.lines(), harmed.sound
+    with tempfile.TemporaryDirectory() as place:
+        for cases, count in ((fuzz.configs, given.configs), (fuzz.files, given.files)):
+            if count:
+                spoilt = cases(count, given.seed, Path(place), given.first, print if given.show else None)
+                yield spoilt.lines(), not spoilt.bad
     if given.full_disk:
         with tempfile.TemporaryDirectory() as place, Progress(DISKS, "disks") as bar:
             trials = full_disk.full_disk(Path(place), bar.update)
@@ -59,6 +65,10 @@ def define_flags() -> None:
     flags.DEFINE_integer("workers", 2, "of the sweeps that are killed", lower_bound=1)
     flags.DEFINE_integer("flips", 0, "how many bits to turn over, one at a time", lower_bound=0)
     flags.DEFINE_integer("truncations", 0, "how many files to cut short, one at a time", lower_bound=0)
+    flags.DEFINE_integer("configs", 0, "how many random command lines to try", lower_bound=0)
+    flags.DEFINE_integer("files", 0, "how many spoilt data files to read", lower_bound=0)
+    flags.DEFINE_integer("first", 0, "number of the first of these cases", lower_bound=0)
+    flags.DEFINE_bool("show", False, "print every one of them, with what was said")
     flags.DEFINE_bool("full_disk", False, "fill the disk at every write of a sweep in turn")
     flags.DEFINE_integer("seed", 0, "of moments, targets, places", lower_bound=0)
 

@@ -13,6 +13,7 @@ from analysis.envelope import envelope
 from analysis.load import curves
 from scaling_laws import compute, config
 from scaling_laws.train.watch import TensorBoard
+from scripts.faults import odd_events
 
 RUNS_CSV = """"Name","State","Notes","User","Tags","Created","Runtime","Sweep","n","lr","tokens","valid/loss"
 "big one","finished","-","ann","","2025-01-02T00:00:00.000Z","100","","2000000","0.001","4000","2.5"
@@ -268,3 +269,64 @@ def test_damaged_logs_are_read_up_to_the_damage_and_said(tmp_path, damage):
     path.write_bytes(b"no events at all")
     with pytest.raises(load.DataError, match="neither scalars nor hyper-parameters"):
         load.load(tmp_path)
+
+
+TENSOR_OF_A_GIBIBYTE = (1 << 28,)
+
+
+@pytest.mark.parametrize(
+    "dtype, shape, values, text",
+    [
+        (1, TENSOR_OF_A_GIBIBYTE, [1.5], b""),
+        (1, (1 << 40, 1 << 40), [1.5], b""),
+        (1, (-1,), [1.5], b""),
+        (1, (3,), [1.5, 2.5], b""),
+        (1, (0,), [], b""),
+        (99, (), [1.5], b""),
+        (7, (), [], b"seven"),
+        (7, TENSOR_OF_A_GIBIBYTE, [], b"x"),
+    ],
+)
+def test_tensors_that_are_no_scalar_are_passed_over(tmp_path, dtype, shape, values, text):
+    from tensorboard.compat.proto import event_pb2, summary_pb2
+
+    value = summary_pb2.Summary.Value(tag="odd")
+    value.metadata.plugin_data.plugin_name = "scalars" if values or not text else "text"
+    value.tensor.dtype = dtype
+    value.tensor.float_val.extend(values)
+    value.tensor.string_val.extend([text] if text else [])
+    for size in shape:
+        value.tensor.tensor_shape.dim.add().size = size
+    events = [event_pb2.Event(step=1, summary=summary_pb2.Summary(value=[value]))]
+    runs = load.load(logged(tmp_path, [event.SerializeToString() for event in events]))
+    assert "odd" not in runs
+
+
+@pytest.mark.parametrize("text", [b'{"a":' * 990 + b"1" + b"}" * 990, b"[" * 100_000, b'{"a": [1}', b"\xff"])
+def test_settings_of_any_depth_do_no_harm(tmp_path, text):
+    from tensorboard.compat.proto import event_pb2, summary_pb2
+
+    value = summary_pb2.Summary.Value(tag="config")
+    value.metadata.plugin_data.plugin_name = "text"
+    value.tensor.dtype = 7
+    value.tensor.string_val.append(text)
+    event = event_pb2.Event(step=1, summary=summary_pb2.Summary(value=[value]))
+    assert len(load.load(logged(tmp_path, [event.SerializeToString()]))) == 1
+
+
+def test_records_that_hold_no_event_end_a_log(tmp_path):
+    runs = load.load(logged(tmp_path, [b"\xff" * 9]))
+    assert any("damaged or cut short after" in note for note in runs.notes)
+    folder = logged(tmp_path / "other", [])
+    (path,) = (folder / "a").iterdir()
+    path.write_bytes(path.read_bytes() + odd_events.head((1 << 62).to_bytes(8, "little")))
+    assert any("damaged or cut short after" in note for note in load.load(folder).notes)
+
+
+def logged(folder, more):
+    """A folder with one run, whose log goes on with other records."""
+    with TensorBoard(folder / "a") as board:
+        board.scalars(1, {"loss": 2.0, "n_params": 1e6, "tokens": 1e6})
+    (path,) = (folder / "a").iterdir()
+    path.write_bytes(path.read_bytes() + b"".join(map(odd_events.sealed, more)))
+    return folder

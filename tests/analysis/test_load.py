@@ -3,6 +3,10 @@
 import csv
 import itertools
 import json
+import os
+import pickle
+import tarfile
+import zipfile
 
 import numpy as np
 import pyarrow as pa
@@ -11,9 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from known import CHINCHILLA_COLUMNS, published
+from table_rows import a_curve, a_row
 
 from analysis import load, select
 from analysis.load import columns, files
+from scaling_laws import table as tables
 from scaling_laws.config import ConfigError
 
 ROWS = [
@@ -132,6 +138,53 @@ def test_json_numbers_of_any_size_and_rows_of_any_shape(tmp_path, monkeypatch):
     assert np.array_equal(runs["x"], [1, np.nan, np.inf, -np.inf], equal_nan=True)
     assert np.array_equal(runs["y"], [np.nan, 1, np.nan, np.nan], equal_nan=True)
     assert list(runs["z"]) == ["", "", "{'a': [1]}", ""]
+
+
+def test_a_gap_in_the_third_of_n_d_and_c_costs_its_row_alone(tmp_path):
+    path = tmp_path / "runs.csv"
+    for values, kept, note in (
+        ("nan,-1,inf,6e9", 1, "flops is not a positive number in rows 1-3"),
+        (",,,", 4, "C = 6 N D"),
+    ):
+        rows = [f"1000,1000000,3.{i},{value}" for i, value in enumerate(values.split(","))]
+        path.write_text("\n".join(["n_params,tokens,loss,flops", *rows]))
+        runs = load.load(path)
+        assert len(runs) == kept
+        assert note in runs.notes[-1]
+    path.write_text("n_params,tokens,loss,flops\n1,2,3,much\n")
+    with pytest.raises(load.DataError, match="column 'flops' holds text: row 1 is 'much'"):
+        load.load(path)
+
+
+def test_rows_beyond_what_a_fit_can_square_are_left_out(tmp_path):
+    path = tmp_path / "runs.csv"
+    path.write_text("n_params,tokens,loss\n1e-320,1e9,3\n1e6,1e308,3\n1e6,1e9,3\n1e90,1e90,3\n")
+    runs = load.load(path)
+    assert runs.notes[1:] == (
+        "left out: n_params is not within 1e-100 and 1e+100 in row 1 (first: 9.99989e-321)",
+        "left out: tokens is not within 1e-100 and 1e+100 in row 2 (first: 1e+308)",
+        "left out: flops is not within 1e-100 and 1e+100 in row 4 (first: 6e+180)",
+    )
+    assert len(runs) == 1
+
+
+def test_tables_that_never_end_are_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "zero.jsonl").symlink_to("/dev/zero")
+    (tmp_path / "wide.csv").write_text("a" + "," * files.MOST_COLUMNS + "\n")
+    said = {"pipe.csv": "neither a file", "zero.jsonl": "neither a file", "wide.csv": "20001 columns"}
+    for name, message in said.items():
+        with pytest.raises(load.DataError, match=message):
+            load.load(tmp_path / name)
+
+
+def test_moments_that_python_cannot_hold_are_text(tmp_path):
+    kinds = {"a": pa.date32(), "b": pa.timestamp("us"), "c": pa.time64("ns")}
+    far = {"a": pa.array([2**31 - 1], kinds["a"]), "b": pa.array([2**62], kinds["b"]), "c": pa.array([1], kinds["c"])}
+    pq.write_table(pa.table(far), tmp_path / "x.parquet")
+    runs = load.load(tmp_path / "x.parquet", needs=())
+    assert [runs[name].dtype.kind for name in far] == ["U"] * 3
+    assert runs["c"][0] == "00:00:00.000000001"
 
 
 def test_broken_parquet_is_refused(tmp_path):
@@ -358,3 +411,51 @@ def test_the_largest_budgets_are_held_out(holdout, left):
 def test_holdouts_that_leave_nothing_are_refused(holdout):
     with pytest.raises(ConfigError, match="allowed"):
         select.split_holdout(sweep_rows(budget=np.array([1e12, 4e12, 8e12, 16e12])), holdout)
+
+
+class Trap:
+    """What makes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+def test_pickles_and_archives_are_refused_unread(tmp_path):
+    from scaling_laws.tasks import corpus
+
+    sprung, folder = tmp_path / "sprung", tmp_path / "given"
+    folder.mkdir()
+    pickled = pickle.dumps(Trap(sprung))
+    for name in ("runs.pkl", "runs.csv", "runs.jsonl", "runs.parquet", "runs.txt"):
+        (folder / name).write_bytes(pickled)
+    np.save(folder / "runs.npy", np.array([Trap(sprung)], dtype=object), allow_pickle=True)
+    (tmp_path / "inner").write_text("n_params,tokens,loss\n1,2,3\n")
+    with zipfile.ZipFile(folder / "runs.zip", "w") as archive:
+        archive.write(tmp_path / "inner", "../escaped.csv")
+    with tarfile.open(folder / "runs.tar", "w") as archive:
+        archive.add(tmp_path / "inner", "../escaped.csv")
+    before = sorted(tmp_path.rglob("*"))
+    for path in sorted(folder.iterdir()):
+        with pytest.raises(load.DataError, match=path.name):
+            load.load(path)
+        with pytest.raises(ConfigError, match=path.name):
+            corpus.read(str(path))
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["../../outside/x", "/etc/x", "..", "a/../../b", ""])
+def test_a_run_id_is_a_name_and_never_a_place(tmp_path, name):
+    workdir, outside = tmp_path / "a" / "workdir", tmp_path / "outside"
+    (outside / "x" / "step_000000000001").mkdir(parents=True)
+    with tables.Journal(workdir) as journal:
+        journal.append(a_row(run_id=name), a_curve())
+    tables.compact(workdir)
+    assert load.load(workdir).names() == (name,)
+    assert set(load.load_curves(workdir)["run_id"]) == {name}
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "outside"}
+    assert [path.name for path in outside.rglob("*")] == ["x", "step_000000000001"]
+    written = {"journal.jsonl", "journal.lock", "runs.parquet", "curves.parquet"}
+    assert {path.name for path in workdir.iterdir()} == written

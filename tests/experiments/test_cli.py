@@ -152,6 +152,10 @@ def test_a_config_file_and_overrides_in_any_order(config_file):
             "{}:3: model.widht: no such field; did you mean model.width?",
         ),
         (
+            HEADER + "def get_config():\n    return ExperimentConfig(model=ModelConfig(width=10**5000))\n",
+            "model.width: a number of thousands of digits; allowed: whole number, 0 to 65536",
+        ),
+        (
             HEADER + "def get_config():\n    return ExperimentConfig(model=ModelConfig(width='8'))\n",
             "model.width: '8' is a str; allowed: whole number, 0 to 65536",
         ),
@@ -221,6 +225,39 @@ def test_bad_input_ends_in_one_line_and_code_2(run, words, line, capsys):
     assert (code, out) == (2, "")
     assert err.startswith(line)
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words, line",
+    [
+        (["--flagfile=/dev/zero"], "error: --flagfile: no such flag; allowed: every flag on the command line itself"),
+        (["--nodry_run=1"], "error: --nodry_run: no such flag"),
+        (["--noconfig.model.remat=true"], "error: --noconfig.model.remat=true does not take an argument; allowed: "),
+        (["--config=/dev/zero"], "error: /dev/zero: neither a file nor a folder"),
+        (["--config=/proc/self/mem"], "error: /proc/self/mem: input/output error"),
+        (["--config.model.remat", "-" + "9" * 5000], "error: -9999"),
+        (["--" + "x" * 5000 + "=3"], "error: --xxxx"),
+        (["--config.model.norm=\x1b[2J\x07"], r"error: model.norm: '\x1b[2J\x07'; allowed: rms, layer"),
+        (["--config.\x1b\x00=1"], r"error: \x1b\x00: no such field"),
+        (["--config.model.width=" + "9" * 4000], "error: model.width: 9999"),
+        (["--config.sweep.widths", "1," * 100_000], "error: sweep.widths: 100000 values; allowed: at most 10000"),
+        (
+            ["--config.sweep.widths=" + "1," * 100_000],
+            "error: sweep.widths: more than 10000 commas; allowed: at most 10000 values",
+        ),
+    ],
+)
+def test_no_line_is_long_obeyed_by_a_terminal_or_late(words, line, capsys):
+    code, _, err = called(cli.workdir, *words, capsys=capsys)
+    assert code == 2
+    assert err.startswith(line)
+    assert err[:-1].isprintable()
+    assert len(err) < 1100
+
+
+def test_text_that_no_encoding_writes_is_spelt_out(tmp_path):
+    ended = binary(tmp_path, "def run():\n    print('a\\ud800b')")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "a\\ud800b\n", "")
 
 
 @pytest.mark.parametrize("run", [bug, raising(KeyError("k")), raising(OSError("odd")), raising(AssertionError())])

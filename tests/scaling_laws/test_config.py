@@ -159,3 +159,16 @@ def test_a_field_added_later_leaves_old_identities():
     old = c.RunConfig(train=c.TrainConfig(steps=9))
     assert c.identity(c.RunConfig(train=Later(steps=9)), "x") == c.identity(old, "x")
     assert c.identity(c.RunConfig(train=Later(steps=9, dropout=0.1)), "x") != c.identity(old, "x")
+
+
+def test_no_setting_names_a_place_in_the_workdir():
+    kinds = c.field_types(c.ExperimentConfig())
+    texts = [
+        path
+        for path, field, _ in c.leaves(c.ExperimentConfig())
+        if kinds[path] is str and not field.metadata["choices"]
+    ]
+    assert texts == ["task.path"]  # which is read alone, and hashed by what it holds
+    for path in ("sotu", "../../etc/x", "/", "\0"):
+        run = c.replace(c.RunConfig(), {"task.path": path})
+        assert re.fullmatch("[0-9a-f]{16}", c.identity(run, "../x"))  # the name of a run's folders and files

@@ -1,9 +1,11 @@
+import hashlib
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaling_laws.sealed import seal, unseal
+from scaling_laws.sealed import DIGITS, OPENING, seal, unseal
 
 RECORDS = st.dictionaries(st.text(max_size=4), st.none() | st.integers() | st.text(max_size=4), min_size=1, max_size=3)
 
@@ -24,3 +26,12 @@ def test_a_changed_or_shortened_line_does_not_come_back(record, data):
     changed[position] ^= data.draw(st.integers(1, 255))
     assert unseal(bytes(changed)) is None
     assert unseal(line[:position]) is None
+
+
+NO_RECORDS = (b'"a":' + b"[" * 100_000, b'"a":1', b'"a":1}x', b'"\xff":1}', b'"a":' + b"1" * 5000 + b"}")
+
+
+@pytest.mark.parametrize("body", NO_RECORDS)
+def test_what_is_no_record_does_not_come_back_under_its_right_checksum(body):
+    checksum = hashlib.sha256(body).hexdigest()[:DIGITS].encode()
+    assert unseal(OPENING + checksum + b'",' + body) is None

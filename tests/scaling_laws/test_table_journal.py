@@ -215,3 +215,23 @@ def test_kill_9_while_writing_loses_nothing_that_was_appended(tmp_path):
     writer.wait()
     with Journal(tmp_path, silent) as journal:  # the lock died with its holder
         assert len(journal.finished_ids()) >= len(acknowledged) + 1
+
+
+@pytest.mark.parametrize(
+    "record, words",
+    [
+        ({"run": 3, "curve": []}, "line 1: no run with a run_id"),
+        ({"run": {"status": "finished"}, "curve": []}, "line 1: no run with a run_id"),
+        ({"run": {"run_id": ["x"], "status": "finished"}, "curve": []}, "line 1: no run with a run_id"),
+        ({"run": {"run_id": "x", "status": "finished"}}, "line 1: no run with a run_id"),
+        ({"run": {"run_id": "x", "status": "finished"}, "curve": [1]}, "line 1: no run with a run_id"),
+        ({"version": "x"}, "its version is no whole number"),
+        ({"run": {"run_id": "x", "status": "finished", "width": 10**30}, "curve": []}, "not a readable jsonl"),
+        ({"run": {"run_id": "x", "status": "finished", "width": "wide"}, "curve": []}, "not a readable jsonl"),
+        ({"run": {"run_id": "x\ud800", "status": "finished"}, "curve": []}, "not a readable jsonl"),
+    ],
+)
+def test_a_forged_line_is_refused(tmp_path, record, words):
+    (tmp_path / JOURNAL).write_bytes(seal(record))
+    with pytest.raises(TableError, match=words):
+        read_runs(tmp_path, silent)

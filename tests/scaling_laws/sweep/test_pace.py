@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from scaling_laws.sweep.pace import DEFAULT_RATE, measured_pace
@@ -17,3 +19,8 @@ def test_rate_of_the_nearest_size():
     assert pace.rate(1000) == pytest.approx(2e9)  # 4e9 FLOPs in 2 s
     assert pace.rate(9000) == pytest.approx(2e9)  # ln 9 < ln 11.1
     assert pace.rate(11000) == pytest.approx(1e10)
+
+
+def test_rows_that_nobody_could_have_measured_do_not_count():
+    rows = [row(0, 1e9, 1.0), row(10, -1e9, 1.0), row(10, 1e9, math.inf), row(None, 1e9, 1.0), row(10, 0.0, 1.0)]
+    assert measured_pace(rows).rate(1000) == DEFAULT_RATE

@@ -1,4 +1,5 @@
 import math
+import time
 
 import pytest
 
@@ -167,3 +168,35 @@ def test_expected_time_counts_training_and_evaluation(experiment, facts):
     row = plan(experiment(), facts, Pace(default=1e6)).runs[0]
     evaluated = 1024 + 3 * 256
     assert row.expected_seconds == pytest.approx((848 * 64 * 18432 + evaluated * 18432 / 3) / 1e6)
+
+
+def test_an_aspect_ratio_next_to_nothing_gives_the_deepest(experiment, facts):
+    grid = experiment(sweep__widths=(8,), sweep__aspect_ratio=5e-324, sweep__depths=(1, 4))
+    planned = plan(grid, facts)
+    assert {p.shape for p in planned.runs} | {(r.width, r.depth) for r in planned.refusals} == {(8, 4)}
+
+
+def test_a_centre_next_to_nothing_keeps_the_smallest(experiment, facts):
+    grid = experiment(sweep__center=5e-324, sweep__center_exponent=1.5, sweep__shapes_per_budget=1)
+    assert {p.shape for p in plan(grid, facts).runs} == {(8, 1)}
+
+
+MANY = tuple(range(1, config.MOST_VALUES + 1))
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"sweep__widths": MANY, "sweep__depths": MANY[:1000]}, "sweep.widths: 20000000 shapes and budgets"),
+        ({"sweep__seeds": (*MANY, 0)}, "sweep.seeds: 10001 values; allowed: at most 10000"),
+        ({"sweep__seeds": MANY}, "sweep.seeds: more than 5000 runs"),
+        ({"sweep__extra_seeds": MANY}, "sweep.seeds: more than 5000 runs"),
+        ({"sweep__lr_multipliers": tuple(1e-6 * i for i in MANY)}, "sweep.seeds: more than 5000 runs"),
+        ({"sweep__seeds": MANY[:600]}, "sweep.seeds: more than 5000 runs"),  # 12 shapes and budgets
+    ],
+)
+def test_plans_without_end_are_refused_at_once(experiment, facts, changes, message):
+    began = time.process_time()
+    with pytest.raises(ConfigError, match=message):
+        plan(experiment(**changes), facts)
+    assert time.process_time() - began < 3

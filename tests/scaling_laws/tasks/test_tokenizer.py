@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -104,3 +105,11 @@ def test_training_is_the_same_in_every_process():
 def test_too_large_a_vocabulary_says_what_is_possible():
     with pytest.raises(ConfigError, match=r"task.vocab_size: 5000; allowed: at most \d+, for the train split has no"):
         train_byte_pairs([b"hello hello hello"], 5000)
+
+
+def test_a_megabyte_without_a_space_takes_no_time():
+    began = time.process_time()
+    pairs = train_byte_pairs([b"x" * 1_000_000], 267)  # x doubled ten times, to the longest word
+    assert max(map(len, pairs.pieces)) == tokenizer.LONGEST_WORD
+    assert len(pairs.encode([b"x" * 1_000_000])) < 1000 + 10
+    assert time.process_time() - began < 5

@@ -6,6 +6,8 @@ import types
 import pytest
 from tensorboard.backend.event_processing import data_provider, plugin_event_multiplexer
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
+from tensorboard.compat.proto import event_pb2
 from tensorboard.context import RequestContext
 from tensorboard.plugins import base_plugin
 from tensorboard.plugins.hparams import api_pb2, backend_context, list_session_groups
@@ -99,3 +101,19 @@ def test_closing_without_a_write_makes_no_folder(tmp_path):
 def test_importing_costs_nothing(module):
     program = f"import {module}, sys; print([m for m in sys.modules if m in ('tensorboard', 'tensorflow', 'orbax')])"
     assert subprocess.check_output([sys.executable, "-c", program], text=True).strip() == "[]"
+
+
+def test_hostile_settings_are_values_and_never_tags_or_markdown(tmp_path):
+    hostile = "</script><script>alert(1)</script> [x](javascript:alert(1)) <img src=x onerror=alert(1)>"
+    with TensorBoard(tmp_path) as board:
+        board.scalars(1, {"loss": 2.5})
+        board.hparams({"task.path": hostile, "train.seed": 0}, {"loss": 2.25})
+    (path,) = tmp_path.iterdir()
+    values = [
+        v for record in RawEventFileLoader(str(path)).Load() for v in event_pb2.Event.FromString(record).summary.value
+    ]
+    tags = {value.tag for value in values}
+    assert tags == {"loss", "final/loss", "_hparams_/session_start_info", "_hparams_/session_end_info"}
+    assert {value.metadata.plugin_data.plugin_name for value in values} == {"", "hparams"}
+    (group,) = session_groups(tmp_path, ["final/loss"])
+    assert group.hparams["task.path"].string_value == hostile
