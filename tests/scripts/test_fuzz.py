@@ -67,6 +67,6 @@ def test_what_misbehaves_is_found_and_what_behaves_is_counted():
 
 
 def test_configurations_and_files_work_or_are_refused_in_one_line():
-    ended = run("-m", "scripts.faults.fuzz", "--configs=100", "--files=24", "--seed=7")
+    ended = run("-m", "scripts.faults", "--configs=100", "--files=24", "--seed=7")
     assert ended.returncode == 0, ended.stdout
     assert [line.split(":")[0] for line in ended.stdout.splitlines()] == ["100 configurations", "24 data files"]
