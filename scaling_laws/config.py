@@ -215,29 +215,31 @@ def form(run: RunConfig) -> RunConfig:
 
 def leaves(config: Any, prefix: str = "") -> Iterator[tuple[str, dataclasses.Field, Any]]:
     """(dotted path, field, value) of every setting below `config`, in declaration order."""
-    for field in dataclasses.fields(config):
-        value, path = getattr(config, field.name), f"{prefix}{field.name}"
-        if dataclasses.is_dataclass(value):
-            yield from leaves(value, path + ".")
+    for field, kind in _fields(type(config)):
+        value = getattr(config, field.name)
+        if kind is None:
+            yield from leaves(value, f"{prefix}{field.name}.")
         else:
-            yield path, field, value
+            yield prefix + field.name, field, value
 
 
 def field_types(config: Any, prefix: str = "") -> dict[str, Any]:
     """Dotted path -> declared type of every setting below `config`."""
-    hints, types = _hints(type(config)), {}
-    for field in dataclasses.fields(config):
-        value, path = getattr(config, field.name), f"{prefix}{field.name}"
-        if dataclasses.is_dataclass(value):
-            types.update(field_types(value, path + "."))
+    types: dict[str, Any] = {}
+    for field, kind in _fields(type(config)):
+        if kind is None:
+            types |= field_types(getattr(config, field.name), f"{prefix}{field.name}.")
         else:
-            types[path] = hints[field.name]
+            types[prefix + field.name] = kind
     return types
 
 
 @functools.cache
-def _hints(kind: type) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
+def _fields(kind: type) -> tuple[tuple[dataclasses.Field, Any], ...]:
+    """(field, its declared type; None for a configuration of its own) of a configuration of this kind."""
+    hints = typing.get_type_hints(kind)
+    declared = [(field, hints[field.name]) for field in dataclasses.fields(kind)]
+    return tuple((field, None if dataclasses.is_dataclass(hint) else hint) for field, hint in declared)
 
 
 def nearest(name: str, names: typing.Iterable[str]) -> str:

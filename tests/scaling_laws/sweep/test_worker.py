@@ -1,5 +1,6 @@
 """A worker and the end of the process that started it."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -7,6 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
+
+from scaling_laws.config import TaskConfig
+from scaling_laws.sweep import messages, worker
+from scaling_laws.tasks import catalog
 
 BUSY = """
 import multiprocessing, os, time
@@ -22,6 +27,62 @@ if __name__ == "__main__":
     started.start()
     started.join()
 """
+
+
+class Post:
+    """A mailbox without a parent."""
+
+    def __init__(self):
+        self.sent = []
+
+    def send(self, message):
+        self.sent.append(message)
+
+    def next_job(self):
+        return None
+
+
+def a_setup(tmp_path, corpus_hash):
+    verses = "\n\n".join(f"{number}: to be or not to be, that is the question" for number in range(2000))
+    (tmp_path / "text.txt").write_text(verses)
+    task = TaskConfig(path=str(tmp_path / "text.txt"))
+    folders = {"workdir": str(tmp_path), "cache": str(tmp_path), "programs": str(tmp_path / "programs")}
+    return messages.Setup("worker-0", time.monotonic(), corpus_hash, None, task, **folders)
+
+
+@pytest.fixture
+def no_programs(monkeypatch):
+    monkeypatch.setattr("scaling_laws.train.programs.keep_compiled", lambda folder: None)
+
+
+def test_a_text_that_is_not_the_plans_is_refused(tmp_path, no_programs):
+    post = Post()
+    worker._serve(post, a_setup(tmp_path, "c0ffee"))
+    (message,) = post.sent
+    assert isinstance(message, messages.Unable)
+    assert "text.txt has changed since the sweep began" in message.reason
+    right = catalog.load(TaskConfig(path=str(tmp_path / "text.txt")), tmp_path).content_hash
+    worker._serve(post, a_setup(tmp_path, right))
+    assert isinstance(post.sent[-1], messages.Ready)
+
+
+@pytest.mark.parametrize(
+    "error, kind, said",
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), messages.Unable, "No space left on device"),
+        (OSError(errno.EROFS, "Read-only", "a/b"), messages.Unable, "a/b: Read-only"),
+        (FileExistsError(errno.EEXIST, "File exists", "a/b"), messages.Failed, "FileExistsError"),
+        (MemoryError("Unable to allocate 4 GiB"), messages.Failed, "MemoryError: Unable to allocate 4 GiB"),
+    ],
+)
+def test_what_is_the_runs_and_what_the_machines(tmp_path, monkeypatch, error, kind, said):
+    def train(*_):
+        raise error
+
+    monkeypatch.setattr(worker, "_train", train)
+    found = worker._outcome(messages.Job((), "map", 1), None, Post(), a_setup(tmp_path, ""))
+    assert isinstance(found, kind)
+    assert said in found.reason
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

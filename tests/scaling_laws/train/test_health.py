@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scaling_laws.train.health import DEVIATIONS, FEWEST, FLOOR, WINDOW, Health
@@ -32,6 +32,7 @@ def by_hand(values):
     return found
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 700), st.integers(30, 700))
 def test_spikes_do_not_depend_on_dispatches(seed, dispatch, steps):
     generator = np.random.default_rng(seed)
@@ -66,6 +67,17 @@ def test_a_spike_that_passes_is_counted_and_forgiven():
     assert 1 <= columns["spikes"] <= 5
     assert columns["bad_step"] == 401
     assert columns["good_loss"] == pytest.approx(losses[350:400].mean())
+
+
+@pytest.mark.parametrize("dispatch", [1, 50, 1000])
+def test_a_step_is_compared_with_the_last_ones_alone(dispatch):
+    losses = 1 + np.random.default_rng(0).normal(0, 0.01, 300)
+    losses[0] = 100.0
+    losses[WINDOW] += 1  # as long as the first step counts, this is nothing
+    assert heard(losses, dispatch=dispatch).spikes == 0
+    losses[WINDOW] -= 1
+    losses[WINDOW + 1] += 1
+    assert heard(losses, dispatch=dispatch).spiked_at == WINDOW + 2
 
 
 def test_a_spike_of_the_gradient_alone_is_seen():
