@@ -9,7 +9,8 @@ import numpy as np
 import optax
 import pytest
 
-from scaling_laws.train import arrays
+from scaling_laws.sealed import seal, unseal
+from scaling_laws.train import arrays, checkpoint
 from scaling_laws.train.checkpoint import Checkpoints
 
 
@@ -156,6 +157,16 @@ def test_a_manifest_that_was_edited_with_care_is_still_caught(folder):
     step, said = restored_step(folder)
     assert step == 10
     assert "manifest.json is damaged" in said[0]
+
+
+def test_a_checkpoint_of_another_version_is_named(folder):
+    path = folder / "step_000000000020" / "manifest.json"
+    facts = unseal(path.read_bytes()[:-1])
+    assert facts is not None
+    path.write_bytes(seal(facts | {"format": checkpoint.FORMAT - 1}))
+    step, said = restored_step(folder)
+    assert step == 10
+    assert "of another version" in said[0]
 
 
 def test_a_save_that_was_killed_is_no_checkpoint_and_is_swept(folder):

@@ -161,6 +161,15 @@ def test_steps_per_dispatch_changes_nothing(undisturbed, task, tmp_path):
     np.testing.assert_allclose([p["train_loss"] for p in curve], [p["train_loss"] for p in undisturbed[1]], rtol=1e-5)
 
 
+def test_dispatches_that_take_too_long_are_cut(undisturbed, task, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "DISPATCH", 0.0)
+    heard = Recorder()
+    row, curve = train(task, tmp_path, watch=heard)
+    assert {*range(41)} == {*heard.steps}
+    assert results(row) == results(undisturbed[0])
+    assert curve == undisturbed[1]
+
+
 def test_final_loss_is_the_mean_cross_entropy_of_the_held_out_windows(undisturbed, task, tmp_path, monkeypatch):
     seen = {}
     evaluate = loop._Pack.evaluate
