@@ -23,7 +23,7 @@ from scaling_laws.train import arrays, state
 from scaling_laws.train.checkpoint import Checkpoints
 from scaling_laws.train.shape import Shape
 from scaling_laws.train.step import Step
-from scripts.faults.victim import finished_sweep
+from scripts.faults.victim import finished_sweep, hashes
 
 TABLES = (JOURNAL, "runs.parquet", "curves.parquet")
 STEPS = (10, 20)
@@ -89,7 +89,7 @@ class Tables:
     def __init__(self, workdir: Path, name: str):
         self.sound, self.name = workdir, name
         self.runs, self.curves = _rows(table.read_runs(workdir)), _points(table.read_curves(workdir))
-        self.expected = _hashes(workdir)
+        self.expected = hashes(workdir)
 
     def files(self, folder: Path) -> list[Path]:
         """What may be harmed."""
@@ -116,7 +116,7 @@ class Tables:
                 journal.append(self.runs[run_id], self.curve(run_id))
         table.compact(folder, said.append)
         named = any(harmed.name in line for line in said)
-        return Outcome(named, right, _hashes(folder) == self.expected)
+        return Outcome(named, right, hashes(folder) == self.expected)
 
     def curve(self, run_id: str) -> list[dict[str, Any]]:
         """The points of a run."""
@@ -194,7 +194,3 @@ def _rows(runs: Any) -> dict[str, dict[str, Any]]:
 
 def _points(curves: Any) -> dict[tuple[str, int], dict[str, Any]]:
     return {(point["run_id"], point["step"]): point for point in curves.to_pylist()}
-
-
-def _hashes(workdir: Path) -> list[str]:
-    return [table.result_hash(read(workdir, lambda line: None)) for read in (table.read_runs, table.read_curves)]

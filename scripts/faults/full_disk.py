@@ -14,9 +14,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from scaling_laws import table
 from scaling_laws.config import ConfigError
-from scripts.faults.victim import Victim, finished_sweep
+from scripts.faults.victim import Victim, finished_sweep, hashes
 
 PAGE = 4096
 SMALL = {"sweep__budgets": "2e8,4e8", "sweep__widths": "8", "sweep__seeds": "0,1", "train__curve_points": "3"}
@@ -70,7 +69,7 @@ def lines(trials: list[Trial]) -> list[str]:
 
 
 def _main(place: Path, most: int) -> None:
-    expected = _hashes(finished_sweep(place, **SMALL))
+    expected = hashes(finished_sweep(place, **SMALL))
     for where, step in (("workdir", PAGE), ("cache", CACHE_STEP)):
         size = 0
         while not most or size < most * step:
@@ -83,7 +82,7 @@ def _main(place: Path, most: int) -> None:
                 break
 
 
-def _trial(place: Path, where: str, size: int, expected: list[str]) -> Trial:
+def _trial(place: Path, where: str, size: int, expected: dict[str, str]) -> Trial:
     disk, other = place / f"disk_{where}", place / f"other_{where}_{size}"
     disk.mkdir(exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(disk)], check=True)
@@ -95,7 +94,7 @@ def _trial(place: Path, where: str, size: int, expected: list[str]) -> Trial:
         again, said = _start(workdir, cache)
         if again:
             fault = fault or f"with space again exit code {again}: {said[-300:]}"
-        elif _hashes(workdir) != expected:
+        elif hashes(workdir) != expected:
             fault = fault or "another table in the end"
         return Trial(where, size, code, fault)
     finally:
@@ -123,10 +122,6 @@ def _fault(where: str, code: int, said: str) -> str:
     if code == 0 or (where == "workdir" and code == 2 and len(errors) == 1):
         return ""
     return f"not one line: {said[-300:]}"
-
-
-def _hashes(workdir: Path) -> list[str]:
-    return [table.result_hash(read(workdir, lambda line: None)) for read in (table.read_runs, table.read_curves)]
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from scaling_laws import table
 from scaling_laws.table import journal
-from scripts.faults.victim import RUNS, Victim
+from scripts.faults.victim import RUNS, Victim, hashes
 
 TARGETS = ("worker", "parent", "group")
 MOMENTS = ("any", "checkpoint", "table", "compile")
@@ -130,12 +130,6 @@ class Round:
             if code == 0:
                 return hashes(self.workdir)
         raise RuntimeError(f"the sweep ended with {code}: {victim.log.read_text()[-2000:]}")
-
-
-def hashes(workdir: Path) -> dict[str, str]:
-    """Hash of the result columns of each table."""
-    reads = {"runs": table.read_runs, "curves": table.read_curves}
-    return {name: table.result_hash(read(workdir, lambda line: None)) for name, read in reads.items()}
 
 
 def undisturbed(place: Path) -> dict[str, str]:

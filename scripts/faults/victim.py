@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from scaling_laws import table
+
 ROOT = Path(__file__).parents[2]
 SETTINGS = {
     "model.width": "0",
@@ -93,6 +95,12 @@ def finished_sweep(place: Path, **changes: str) -> Path:
     if code:
         raise RuntimeError(f"the sweep ended with {code}: {victim.log.read_text()[-2000:]}")
     return workdir
+
+
+def hashes(workdir: Path) -> dict[str, str]:
+    """Hash of the result columns of each table."""
+    reads = {"runs": table.read_runs, "curves": table.read_curves}
+    return {name: table.result_hash(read(workdir, lambda line: None)) for name, read in reads.items()}
 
 
 def _children(pid: int) -> list[int]:
