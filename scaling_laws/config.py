@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 MOST_VALUES = 10_000  # in one tuple: a sweep of more runs than that is no study
+BASES = {"mup": ("base_width",), "completep": ("base_width", "base_depth")}  # what a parametrisation reads of its base
 AXIS = 0  # the value of `model.width` or `model.depth` that leaves it to the sweep's axis
 
 
@@ -82,6 +83,7 @@ class OptimizerConfig:
     weight_decay: float = setting(
         0.0, "decoupled decay, multiplied by the rate; norms and biases exempt", low=0, high=1e3
     )
+    independent_decay: bool = setting(False, "decay follows the schedule alone, not the peak rate")
     beta1: float = setting(0.9, "Adam: decay of the first moment", low=0, high=0.99999)
     beta2: float = setting(0.95, "Adam: decay of the second moment", low=0, high=0.999999)
     epsilon: float = setting(1e-8, "Adam: added to the root", low=0, high=1)
@@ -98,7 +100,14 @@ class OptimizerConfig:
 class TrainConfig:
     """One run: how much, from which seeds, and what is watched on the way."""
 
-    parametrization: str = setting("standard", "rules for initialisation, rates and multipliers", choices=("standard",))
+    parametrization: str = setting(
+        "standard",
+        "rules for initialisation, rates and multipliers; with mup the best rate holds over width, with completep over "
+        "width and depth",
+        choices=("standard", "mup", "completep"),
+    )
+    base_width: int = setting(0, "mup, completep: width at which the rules are standard's", low=0, high=65536)
+    base_depth: int = setting(0, "completep: depth at which the rules are standard's", low=0, high=1024)
     batch_size: int = setting(16, "windows a step", low=1, high=1 << 20)
     steps: int = setting(
         1000, "optimiser steps: the horizon of the schedule; set by the budget in a sweep", low=2, high=1 << 40
@@ -122,6 +131,7 @@ class TrainConfig:
         1, "the same, each also keeping a slice of every large tensor", low=1, high=1 << 16, identity=False
     )
     checkpoint_seconds: float = setting(30.0, "seconds between checkpoints; 0: none", low=0, high=1e6, identity=False)
+    z_loss: float = setting(0.0, "weight of ln(Z)^2 in the training objective, Z the softmax' sum", low=0, high=1e3)
     stop_loss: float = setting(
         20.0, "a training loss above this, or not finite, ends the run as diverged", low=1, high=1e9
     )
@@ -343,6 +353,7 @@ def validate_run(config: RunConfig) -> None:
         if getattr(model, name) == AXIS:
             raise ConfigError(f"model.{name}: 0; allowed: 1 or more outside a sweep")
     validate_heads(model)
+    validate_base(config)
     train = config.train
     shares = max(1, train.accumulation) * train.data_devices * train.fsdp_devices
     if train.batch_size % shares:
@@ -369,6 +380,22 @@ def validate_run(config: RunConfig) -> None:
             f"optimizer.cooldown: {optimizer.cooldown:g}; "
             f"allowed: at most 1 - optimizer.warmup = {1 - optimizer.warmup:g}"
         )
+
+
+def validate_base(config: RunConfig) -> None:
+    """The base shape that a parametrisation reads must be given, and heads must divide it too. Raises ConfigError."""
+    train, model = config.train, config.model
+    bases = BASES.get(train.parametrization, ())
+    for name in bases:
+        if getattr(train, name) == 0:
+            raise ConfigError(
+                f"train.{name}: 0; allowed with {train.parametrization}: 1 or more, the shape where the learning rate "
+                "was found"
+            )
+    try:
+        validate_heads(dataclasses.replace(model, width=train.base_width) if bases else model)
+    except ConfigError as error:
+        raise ConfigError(f"train.base_width: {train.base_width}; {error}") from None
 
 
 def validate_heads(model: ModelConfig) -> None:

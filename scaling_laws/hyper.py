@@ -22,6 +22,7 @@ def hyperparameters(run: RunConfig) -> dict[str, np.float32]:
     """The run's numbers that the compiled step takes as arguments; `horizon` in steps, `clip_norm` inf for never."""
     values = {name: np.float32(getattr(run.optimizer, name)) for name in _NUMBERS}
     values["horizon"] = np.float32(run.train.steps)
+    values["z_loss"] = np.float32(run.train.z_loss)
     if run.optimizer.clip_norm == 0:
         values["clip_norm"] = np.float32(np.inf)
     return values

@@ -8,9 +8,9 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 
-from scaling_laws.config import ConfigError, ModelConfig, head_size, nearest
+from scaling_laws.config import BASES, ConfigError, ModelConfig, RunConfig, head_count, head_size, nearest
 
-# The last name of a parameter's path tells its role; a role is one row of the table.
+# The last name of a parameter's path tells its role, a row of the table; a norm's also whose norm it is.
 ROLES = {
     "embedding": "embedding",
     "position": "position",
@@ -20,19 +20,39 @@ ROLES = {
     "out": "branch_output",
     "down": "branch_output",
     "scale": "norm",
-    "bias": "bias",
+    "bias": "norm",
 }
+NORM_ROLES = {"final_norm": "final_norm", "query_norm": "head_norm", "key_norm": "head_norm"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Scheme:
+    """What a table depends on beside the model: its name, the shape at which it is standard's, the update rule."""
+
+    name: str = "standard"
+    base_width: int = 0
+    base_depth: int = 0
+    optimizer: str = "adamw"
+    independent_decay: bool = False
+
+    @classmethod
+    def of(cls, run: RunConfig) -> "Scheme":
+        """The scheme of a run; a base shape that its table does not read is left out."""
+        train, rule = run.train, run.optimizer
+        base = {name: getattr(train, name) for name in BASES.get(train.parametrization, ())}
+        return cls(train.parametrization, **base, optimizer=rule.name, independent_decay=rule.independent_decay)
 
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """How one kind of tensor is drawn and updated; the last two multiply the optimiser's own settings."""
+    """How one kind of tensor is drawn and updated; the last three multiply the optimiser's own settings."""
 
     mean: float = 0.0
     scale: float = 0.0  # standard deviation before the division by fan_in ** fan_in_exponent
     fan_in_exponent: float = 0.0
     learning_rate: float = 1.0
     weight_decay: float = 1.0
+    epsilon: float = 1.0
 
     def std(self, fan_in: int) -> float:
         """Standard deviation of the initial values of a tensor that sums over `fan_in` inputs."""
@@ -59,12 +79,14 @@ class Rules:
     branch_output: Rule
     head: Rule
     norm: Rule
-    bias: Rule
+    head_norm: Rule
+    final_norm: Rule
     forward: Forward
 
     def for_path(self, path: Sequence[str]) -> Rule:
         """The rule of the tensor at `path`, names from the root down. Raises ValueError for an unknown name."""
-        return getattr(self, role(path))
+        rule = getattr(self, role(path))
+        return dataclasses.replace(rule, mean=0.0) if path[-1] == "bias" else rule
 
 
 def role(path: Sequence[str]) -> str:
@@ -72,16 +94,18 @@ def role(path: Sequence[str]) -> str:
     name = path[-1] if path else ""
     if name not in ROLES:
         raise ValueError(f"parameter {'/'.join(path)!r}: no rule for {name!r}; known: {', '.join(ROLES)}")
+    if ROLES[name] == "norm":
+        return NORM_ROLES.get(path[-2] if len(path) > 1 else "", "norm")
     return ROLES[name]
 
 
 def kind(path: Sequence[str]) -> str:
-    """embedding, position, hidden, head, norm or bias. Raises ValueError for an unknown name."""
+    """embedding, position, hidden, head or norm. Raises ValueError for an unknown name."""
     name = role(path)
-    return "hidden" if name == "branch_output" else name
+    return {"branch_output": "hidden", "final_norm": "norm", "head_norm": "norm"}.get(name, name)
 
 
-def standard(model: ModelConfig) -> Rules:
+def standard(model: ModelConfig, scheme: Scheme) -> Rules:
     """The usual practice: hidden matrices 1/sqrt(fan_in), and 1/sqrt(2 depth) less on what enters the residual
     stream (Radford et al. 2019, section 2.3); one learning rate for all; no decay on norms and biases.
 
@@ -91,24 +115,73 @@ def standard(model: ModelConfig) -> Rules:
     (Vaswani et al. 2017, section 3.4).
     """
     lookup = math.sqrt(model.width) if model.tie_embeddings else 1.0
-    undecayed = Rule(weight_decay=0.0)
+    norm = Rule(mean=1.0, weight_decay=0.0)
     return Rules(
         embedding=Rule(scale=1 / lookup),
         position=Rule(scale=0.02),
         hidden=Rule(scale=1.0, fan_in_exponent=0.5),
         branch_output=Rule(scale=1 / math.sqrt(2 * model.depth), fan_in_exponent=0.5),
         head=Rule(scale=0.02),
-        norm=dataclasses.replace(undecayed, mean=1.0),
-        bias=undecayed,
+        norm=norm,
+        head_norm=norm,
+        final_norm=norm,
         forward=Forward(embedding=lookup, residual=1.0, attention=head_size(model) ** -0.5, logits=1.0),
     )
 
 
-TABLES: dict[str, Callable[[ModelConfig], Rules]] = {"standard": standard}
+def mup(model: ModelConfig, scheme: Scheme) -> Rules:
+    """Maximal update (Yang and Hu 2021): over width, activations and their changes keep their size.
+
+    Tables 3 and 8 of Tensor Programs V (Yang et al. 2022), in the form with a multiplier on the logits; at the base
+    width it is standard's table. Depth is treated as standard does.
+    """
+    return _scaled(model, scheme, dataclasses.replace(model, width=scheme.base_width))
 
 
-def rules(name: str, model: ModelConfig) -> Rules:
-    """The table called `name` for `model`, whose width and depth must be set. Raises ConfigError for a wrong name."""
-    if name not in TABLES:
-        raise ConfigError(f"train.parametrization: {name!r}; allowed: {', '.join(TABLES)}{nearest(name, TABLES)}")
-    return TABLES[name](model)
+def completep(model: ModelConfig, scheme: Scheme) -> Rules:
+    """CompleteP (Dey et al. 2025, table 1, alpha = 1): over width and depth; at the base shape standard's table."""
+    return _scaled(model, scheme, dataclasses.replace(model, width=scheme.base_width, depth=scheme.base_depth))
+
+
+def _scaled(model: ModelConfig, scheme: Scheme, base: ModelConfig) -> Rules:
+    """Standard's table at `base`, carried over to `model`, m times as wide and k times as deep.
+
+    All follows from two sizes a role, relative to the base: that of its gradient, given the forward multipliers 1/m on
+    the logits and 1/k on the branches; and that of the change of each entry which keeps the change of what is computed
+    at one size: 1/m where m times as many inputs add up. A branch's change needs no 1/k of its own, its multiplier has
+    it. Adam moves an entry by its rate, so that is the change, and epsilon goes with the gradient; SGD moves it by its
+    rate times the gradient.
+    """
+    wider, deeper = model.width / base.width, model.depth / base.depth
+    more_heads = head_count(model) / head_count(base)  # whose gradients add up where they share a scale
+    outside, inside = 1 / wider, 1 / (wider * deeper)  # of the blocks
+    gradients = {"hidden": inside, "branch_output": inside, "norm": inside, "head_norm": inside * more_heads}
+    changes = {"hidden": 1 / wider, "branch_output": 1 / wider}
+    table = standard(base, scheme)
+
+    def carried(role: str) -> Rule:
+        rule, gradient, change = getattr(table, role), gradients.get(role, outside), changes.get(role, 1.0)
+        rate = change / gradient if scheme.optimizer == "sgd" else change
+        # rate x decay stays: what is forgotten in a step does not depend on the size (Dey et al. 2025, section 4)
+        decay = rule.weight_decay if scheme.independent_decay else rule.weight_decay / rate
+        return dataclasses.replace(rule, learning_rate=rate, weight_decay=decay, epsilon=gradient)
+
+    forward = dataclasses.replace(
+        table.forward,
+        residual=table.forward.residual / deeper,
+        attention=table.forward.attention * head_size(base) / head_size(model),  # 1/d_head, not its root
+        logits=table.forward.logits / wider,
+    )
+    rows = [field.name for field in dataclasses.fields(Rules) if field.name != "forward"]
+    return Rules(**{row: carried(row) for row in rows}, forward=forward)
+
+
+TABLES: dict[str, Callable[[ModelConfig, Scheme], Rules]] = {"standard": standard, "mup": mup, "completep": completep}
+
+
+def rules(scheme: Scheme, model: ModelConfig) -> Rules:
+    """The table of a scheme for `model`, whose width and depth must be set. Raises ConfigError for a wrong name."""
+    if scheme.name not in TABLES:
+        allowed = ", ".join(TABLES)
+        raise ConfigError(f"train.parametrization: {scheme.name!r}; allowed: {allowed}{nearest(scheme.name, TABLES)}")
+    return TABLES[scheme.name](model, scheme)

@@ -40,7 +40,8 @@ def render(drawing: Drawing) -> Figure:
     columns = 1 if count == 1 else 2 if count <= 4 else 3
     rows = math.ceil(count / columns)
     cells = any(layer.kind == "cells" for panel in drawing.panels for layer in panel.layers)
-    height = (4.8 if count == 1 else 4.3) if not cells else _cells_height(drawing, rows)
+    plain = 4.8 if count == 1 else max(4.3, 1.0 + 2.0 * rows)
+    height = _cells_height(drawing, rows) if cells else plain
     figure = Figure(figsize=(COLUMN_INCHES[columns], height), layout="constrained")
     FigureCanvasAgg(figure)
     axes = [figure.add_subplot(rows, columns, i + 1) for i in range(count)]

@@ -11,20 +11,21 @@ from flax import linen as nn
 from scaling_laws.compute import mlp_hidden, up_columns
 from scaling_laws.config import ModelConfig, head_count, head_size
 from scaling_laws.models.kernels import attend, product, rotate
-from scaling_laws.parametrization import Rule, Rules
+from scaling_laws.parametrization import Rules
 
 EPSILON = 1e-6  # added to the mean square before its root
 
 
-def initializer(rule: Rule):
-    """A Flax initialiser for `rule`; the first dimension of the tensor is its fan-in."""
+def parameter(module: nn.Module, rules: Rules, name: str, shape: tuple[int, ...]):
+    """The tensor `name` of a module, drawn by the rule for its path; its last dimension but one is its fan-in."""
+    rule = rules.for_path((*module.path, name))
 
-    def init(key, shape, dtype=jnp.float32):
-        std = rule.std(shape[0])
+    def draw(key, shape, dtype=jnp.float32):
+        std = rule.std(shape[-2] if len(shape) > 1 else 1)
         noise = std * jax.random.normal(key, shape, dtype) if std else jnp.zeros(shape, dtype)
         return rule.mean + noise
 
-    return init
+    return module.param(name, draw, shape)
 
 
 def dense(x, matrix, dtype=None):
@@ -48,9 +49,9 @@ class Norm(nn.Module):
         if self.centred:
             values = values - values.mean(-1, keepdims=True)
         values = values * jax.lax.rsqrt(jnp.square(values).mean(-1, keepdims=True) + EPSILON)
-        values = values * self.param("scale", initializer(self.rules.norm), size)
+        values = values * parameter(self, self.rules, "scale", size)
         if self.centred:
-            values = values + self.param("bias", initializer(self.rules.bias), size)
+            values = values + parameter(self, self.rules, "bias", size)
         return values.astype(x.dtype)
 
 
@@ -72,7 +73,7 @@ class Attention(nn.Module):
         """(B, L, D) to (B, L, D), position t of the output from positions up to t of the input."""
         batch, length, width = x_BxLxD.shape
         heads, size = head_count(self.model), head_size(self.model)
-        qkv = dense(x_BxLxD, self.param("qkv", initializer(self.rules.hidden), (width, 3 * width)))
+        qkv = dense(x_BxLxD, parameter(self, self.rules, "qkv", (width, 3 * width)))
         q_GxLxK, k_GxLxK, v_GxLxK = (by_head(part, heads) for part in jnp.split(qkv, 3, axis=-1))
         if self.model.qk_norm:
             q_GxLxK = Norm(self.rules, name="query_norm")(q_GxLxK)
@@ -81,7 +82,7 @@ class Attention(nn.Module):
             q_GxLxK, k_GxLxK = rotate(q_GxLxK), rotate(k_GxLxK)
         mixed_GxLxK = attend(q_GxLxK, k_GxLxK, v_GxLxK, self.rules.forward.attention)
         mixed_BxLxHxK = mixed_GxLxK.reshape(batch, heads, length, size).transpose(0, 2, 1, 3)
-        out = self.param("out", initializer(self.rules.branch_output), (width, width))
+        out = parameter(self, self.rules, "out", (width, width))
         return dense(mixed_BxLxHxK.reshape(batch, length, width), out)
 
 
@@ -95,8 +96,8 @@ class Mlp(nn.Module):
     def __call__(self, x_BxLxD):
         """(B, L, D) to (B, L, D), each position for itself."""
         width = x_BxLxD.shape[-1]
-        up = self.param("up", initializer(self.rules.hidden), (width, up_columns(self.model)))
-        down = self.param("down", initializer(self.rules.branch_output), (mlp_hidden(self.model), width))
+        up = parameter(self, self.rules, "up", (width, up_columns(self.model)))
+        down = parameter(self, self.rules, "down", (mlp_hidden(self.model), width))
         x_BxLxF = dense(x_BxLxD, up)
         if self.model.mlp == "swiglu":
             gate_BxLxF, value_BxLxF = jnp.split(x_BxLxF, 2, axis=-1)

@@ -8,9 +8,11 @@ from flax import linen as nn
 
 from scaling_laws.compute import is_scanned
 from scaling_laws.config import ModelConfig
-from scaling_laws.models.layers import Attention, Mlp, Norm, dense, initializer
+from scaling_laws.models.layers import Attention, Mlp, Norm, dense, parameter
 from scaling_laws.models.loss import cross_entropy
 from scaling_laws.parametrization import Rules
+
+ACTIVATIONS = "activations"  # a collection of Flax: what each layer computes, for whoever asks for it
 
 
 class Block(nn.Module):
@@ -23,10 +25,13 @@ class Block(nn.Module):
     def __call__(self, x_BxLxD):
         """(B, L, D) to (B, L, D)."""
         centred, scale = self.model.norm == "layer", self.rules.forward.residual
-        branch = Attention(self.model, self.rules, name="attention")
-        x_BxLxD = x_BxLxD + scale * branch(Norm(self.rules, centred, name="attention_norm")(x_BxLxD))
-        branch = Mlp(self.model, self.rules, name="mlp")
-        return x_BxLxD + scale * branch(Norm(self.rules, centred, name="mlp_norm")(x_BxLxD))
+        for name, kind in (("attention", Attention), ("mlp", Mlp)):
+            branch = kind(self.model, self.rules, name=name)
+            added_BxLxD = branch(Norm(self.rules, centred, name=f"{name}_norm")(x_BxLxD))
+            self.sow(ACTIVATIONS, f"{name}_out", added_BxLxD)
+            x_BxLxD = x_BxLxD + scale * added_BxLxD
+        self.sow(ACTIVATIONS, "stream", x_BxLxD)
+        return x_BxLxD
 
 
 class ScanBlock(Block):
@@ -46,26 +51,31 @@ class Transformer(nn.Module):
     context: int
 
     @nn.compact
-    def __call__(self, tokens_BxL, targets_BxL=None, chunks=1):
-        """(B, L) integers to (B, L, V) float32 logits, or to (B, L) losses where `targets` are given, in `chunks` as
-        `loss.cross_entropy` has them; position t sees tokens up to t.
+    def __call__(self, tokens_BxL, targets_BxL=None, chunks=1, with_log_z=False):
+        """(B, L) integers to (B, L, V) float32 logits, or to (B, L) losses where `targets` are given, in `chunks` and
+        with ln Z as `loss.cross_entropy` has them; position t sees tokens up to t.
 
-        Raises ValueError where L is beyond the context of learned positions.
+        What each layer computes can be had as the collection ACTIVATIONS. Raises ValueError where L is beyond the
+        context of learned positions.
         """
         forward, width = self.rules.forward, self.model.width
-        table_VxD = self.param("embedding", initializer(self.rules.embedding), (self.vocab_size, width))
+        table_VxD = parameter(self, self.rules, "embedding", (self.vocab_size, width))
         x_BxLxD = self.embed(table_VxD, tokens_BxL)
+        self.sow(ACTIVATIONS, "embedded", x_BxLxD)
         x_BxLxD = self.blocks(x_BxLxD)
         x_BxLxD = Norm(self.rules, self.model.norm == "layer", name="final_norm")(x_BxLxD)
+        self.sow(ACTIVATIONS, "normalised", x_BxLxD)
         if self.model.tie_embeddings:
             head_DxV = table_VxD.T
         else:
-            head_DxV = self.param("head", initializer(self.rules.head), (width, self.vocab_size))
+            head_DxV = parameter(self, self.rules, "head", (width, self.vocab_size))
 
         def logits(x):
             return forward.logits * dense(x, head_DxV, jnp.float32)
 
-        return logits(x_BxLxD) if targets_BxL is None else cross_entropy(logits, x_BxLxD, targets_BxL, chunks)
+        if targets_BxL is None:
+            return logits(x_BxLxD)
+        return cross_entropy(logits, x_BxLxD, targets_BxL, chunks, with_log_z)
 
     def embed(self, table_VxD, tokens_BxL):
         """(B, L) integers to (B, L, D): the residual stream's first value, in the compute dtype."""
@@ -75,14 +85,15 @@ class Transformer(nn.Module):
             if length > self.context:
                 raise ValueError(f"{length} tokens a window; allowed: at most {self.context} with learned positions")
             shape = (self.context, self.model.width)
-            x_BxLxD = x_BxLxD + self.param("position", initializer(self.rules.position), shape)[:length]
+            x_BxLxD = x_BxLxD + parameter(self, self.rules, "position", shape)[:length]
         return x_BxLxD.astype(self.model.dtype)
 
     def blocks(self, x_BxLxD):
         """The residual stream after all blocks."""
         if is_scanned(self.model):
             block = nn.remat(ScanBlock, prevent_cse=False) if self.model.remat else ScanBlock
-            scan = nn.scan(block, variable_axes={"params": 0}, split_rngs={"params": True}, length=self.model.depth)
+            stacked = {"params": 0, ACTIVATIONS: 0}
+            scan = nn.scan(block, variable_axes=stacked, split_rngs={"params": True}, length=self.model.depth)
             return scan(self.model, self.rules, name="blocks")(x_BxLxD, None)[0]
         block = nn.remat(Block) if self.model.remat else Block
         for index in range(self.model.depth):

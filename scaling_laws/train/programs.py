@@ -43,7 +43,7 @@ class Programs:
     def __init__(self, shape: Shape, layout: Layout, train_tokens: int, eval_tokens: int, dtype: str):
         """Compile for a train split and an evaluation text of so many tokens, of NumPy type `dtype`."""
         self.shape, self.layout = shape, layout
-        self.rules = parametrization.rules(shape.parametrization, shape.model)
+        self.rules = parametrization.rules(shape.scheme, shape.model)
         self._built = placement.place(shape, layout, Texts(train_tokens, eval_tokens, dtype))
         self.advance_program = self._built.advance
         # the bodies of the loops over steps, over parts and, one after the other, over members count once

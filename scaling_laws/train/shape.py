@@ -5,6 +5,7 @@ import dataclasses
 import jax
 
 from scaling_laws.config import ModelConfig, RunConfig
+from scaling_laws.parametrization import Scheme
 from scaling_laws.train import parts
 
 
@@ -13,7 +14,7 @@ class Shape:
     """What a compiled program depends on."""
 
     model: ModelConfig
-    parametrization: str
+    scheme: Scheme
     vocab_size: int
     context: int
     batch_size: int
@@ -23,6 +24,7 @@ class Shape:
     optimizer: str
     schedule: str
     nesterov: bool
+    z_loss: bool
 
     @classmethod
     def of(cls, run: RunConfig, vocab_size: int) -> "Shape":
@@ -30,7 +32,7 @@ class Shape:
         n_parts = parts.of(run, vocab_size, on_cpu=jax.default_backend() == "cpu")
         return cls(
             model=run.model,
-            parametrization=run.train.parametrization,
+            scheme=Scheme.of(run),
             vocab_size=vocab_size,
             context=run.task.context,
             batch_size=run.train.batch_size,
@@ -40,4 +42,5 @@ class Shape:
             optimizer=run.optimizer.name,
             schedule=run.optimizer.schedule,
             nesterov=run.optimizer.nesterov,
+            z_loss=run.train.z_loss > 0,
         )

@@ -27,9 +27,14 @@ class Step:
 
     def __init__(self, shape: Shape, axis: str | None = None, sharded: bool = False):
         self.shape, self.axis, self.sharded = shape, axis, sharded
-        self.rules = parametrization.rules(shape.parametrization, shape.model)
+        self.rules = parametrization.rules(shape.scheme, shape.model)
         self.module = families.build(shape.model, shape.vocab_size, shape.context, self.rules)
-        self.kind = OptimizerConfig(name=shape.optimizer, schedule=shape.schedule, nesterov=shape.nesterov)
+        self.kind = OptimizerConfig(
+            name=shape.optimizer,
+            schedule=shape.schedule,
+            nesterov=shape.nesterov,
+            independent_decay=shape.scheme.independent_decay,
+        )
 
     def abstract_state(self) -> Tree:
         """Shapes and dtypes of a state."""
@@ -56,7 +61,7 @@ class Step:
 
         def body(k: jax.Array, carry: Any) -> Any:
             joined, opt_state, losses_K, norms_K = carry
-            loss, grads = self._loss_and_gradients(form.split(joined), text_T, starts_KxB[k])
+            loss, grads = self._loss_and_gradients(form.split(joined), numbers, text_T, starts_KxB[k])
             grads = form.join(grads)
             updates, opt_state = transform.update(grads, opt_state, joined)
             updates = jax.tree.map(lambda update: jnp.where(alive, update, 0), updates)
@@ -78,27 +83,43 @@ class Step:
         return optim.optimizer(self.kind, optim.Multipliers(*map(form.share, by)), numbers)
 
     def _windows_losses(self, params: Any, text_T: jax.Array, starts_B: jax.Array) -> jax.Array:
+        return self._apply(params, text_T, starts_B).mean(axis=1)
+
+    def _apply(self, params: Any, text_T: jax.Array, starts_B: jax.Array, with_log_z: bool = False) -> Any:
+        """Losses (B, L) of windows, and with `with_log_z` ln Z (B, L)."""
         offsets = jnp.arange(self.shape.context + 1)
         windows = text_T[starts_B[:, None] + offsets].astype(jnp.int32)
-        losses_BxL: Any = self.module.apply({"params": params}, windows[:, :-1], windows[:, 1:], self.shape.loss_chunks)
-        return losses_BxL.mean(axis=1)
+        inputs, targets = windows[:, :-1], windows[:, 1:]
+        return self.module.apply({"params": params}, inputs, targets, self.shape.loss_chunks, with_log_z)
+
+    def _objective(self, params: Any, numbers: Any, text_T: jax.Array, starts_B: jax.Array) -> tuple[Any, Any]:
+        """What is minimised, and the mean loss: they differ by the z-loss (Chowdhery et al. 2022, section 5)."""
+        if not self.shape.z_loss:
+            loss = self._windows_losses(params, text_T, starts_B).mean()
+            return loss, loss
+        losses_BxL, log_z_BxL = self._apply(params, text_T, starts_B, with_log_z=True)
+        loss = losses_BxL.mean()
+        return loss + numbers["z_loss"] * jnp.square(log_z_BxL).mean(), loss
 
     def _in_parts(self, starts_B: jax.Array) -> jax.Array:
         """(parts, B / parts); every part takes from everywhere, so that a batch split over devices stays split."""
         return starts_B.reshape(-1, self.shape.parts).T
 
-    def _loss_and_gradients(self, params: Any, text_T: jax.Array, starts_B: jax.Array) -> tuple[jax.Array, Any]:
-        """The batch's mean loss and its gradients: the mean over parts of equal size, and over devices."""
+    def _loss_and_gradients(
+        self, params: Any, numbers: Any, text_T: jax.Array, starts_B: jax.Array
+    ) -> tuple[jax.Array, Any]:
+        """The batch's mean loss and the objective's gradients: means over parts of equal size, and over devices."""
 
-        def mean_loss(params: Any, starts: jax.Array) -> jax.Array:
-            return self._windows_losses(params, text_T, starts).mean()
+        def part(starts: jax.Array) -> Any:
+            (_, loss), grads = jax.value_and_grad(self._objective, has_aux=True)(params, numbers, text_T, starts)
+            return loss, grads
 
         def add(total: Any, starts: jax.Array) -> tuple[Any, None]:
-            return jax.tree.map(jnp.add, total, jax.value_and_grad(mean_loss)(params, starts)), None
+            return jax.tree.map(jnp.add, total, part(starts)), None
 
         n_parts = self.shape.parts
         if n_parts == 1:
-            found = jax.value_and_grad(mean_loss)(params, starts_B)
+            found = part(starts_B)
         else:
             nothing = (jnp.zeros((), jnp.float32), jax.tree.map(jnp.zeros_like, params))
             total, _ = jax.lax.scan(add, nothing, self._in_parts(starts_B))

@@ -29,7 +29,7 @@ def held_out_loss(width: int, depth: int, rate: float) -> float:
     run = sweep_grid.single(width, depth, rate)
     context, size = run.task.context, run.train.batch_size
     task = catalog.load(run.task, machine.task_cache_folder())
-    rules = parametrization.rules(run.train.parametrization, run.model)
+    rules = parametrization.rules(parametrization.Scheme.of(run), run.model)
     model = families.build(run.model, task.vocab_size, context, rules)
     transform = optimizer(run, rate)
 

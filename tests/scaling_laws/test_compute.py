@@ -80,7 +80,7 @@ MODELS = st.builds(
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(model=MODELS, vocab=st.integers(2, 300), context=st.integers(2, 20))
 def test_counts_equal_the_parameter_tree(model, vocab, context):
-    module = families.build(model, vocab, context, parametrization.rules("standard", model))
+    module = families.build(model, vocab, context, parametrization.rules(parametrization.Scheme(), model))
     tokens = jax.ShapeDtypeStruct((1, context), "int32")
     params = jax.eval_shape(module.init, jax.random.key(0), tokens)["params"]
     sizes = {}

@@ -58,7 +58,7 @@ def tensors():
 
 
 def updated(config, numbers, params, gradients):
-    rules = parametrization.rules("standard", ModelConfig())
+    rules = parametrization.rules(parametrization.Scheme(), ModelConfig())
     transform = optim.optimizer(config, optim.multipliers(rules, params), numbers)
     state = transform.init(params)
     for gradient in gradients:

@@ -20,7 +20,7 @@ def configured(**changes):
 
 @functools.cache
 def built(model, vocab=VOCAB, context=CONTEXT):
-    return families.build(model, vocab, context, parametrization.rules("standard", model))
+    return families.build(model, vocab, context, parametrization.rules(parametrization.Scheme(), model))
 
 
 @functools.cache

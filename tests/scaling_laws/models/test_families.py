@@ -16,4 +16,4 @@ def test_every_choice_of_the_configuration_has_a_family():
 def test_an_unknown_family_is_one_clear_line():
     model = configured(family="transformr")
     with pytest.raises(ConfigError, match="'transformr'; allowed: transformer; did you mean transformer"):
-        families.build(model, 24, 12, parametrization.rules("standard", model))
+        families.build(model, 24, 12, parametrization.rules(parametrization.Scheme(), model))

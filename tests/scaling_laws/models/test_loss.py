@@ -15,7 +15,7 @@ MODEL = ModelConfig(width=8, depth=1, head_dim=4)
 
 def of_chunks(chunks, tie=False):
     model = replace(RunConfig(model=MODEL), {"model.tie_embeddings": tie}).model
-    rules = parametrization.rules("standard", model)
+    rules = parametrization.rules(parametrization.Scheme(), model)
     module = families.build(model, V, L, rules)
     windows = np.random.default_rng(0).integers(0, V, (B, L + 1))
     params = module.init(jax.random.key(0), windows[:, :-1])["params"]

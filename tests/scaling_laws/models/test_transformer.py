@@ -113,7 +113,7 @@ def test_a_tied_head_is_the_embedding_itself():
 @pytest.mark.parametrize("layers", ["unrolled", "scanned"])
 def test_initial_values_have_the_moments_of_the_table(layers):
     model = configured(width=64, norm="layer", positions="learned", qk_norm=True, layers=layers)
-    rules, params = parametrization.rules("standard", model), initial(model, 256, 64)
+    rules, params = parametrization.rules(parametrization.Scheme(), model), initial(model, 256, 64)
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
         names, leaf = [entry.key for entry in path], np.asarray(leaf)
         rule = rules.for_path(names)
@@ -134,7 +134,7 @@ def test_the_first_loss_is_that_of_a_uniform_guess():
 def test_forward_multipliers_reach_the_logits():
     model = configured()
     params, batch = drawn(model), tokens_of()
-    rules = parametrization.rules("standard", model)
+    rules = parametrization.rules(parametrization.Scheme(), model)
 
     def multiplied(**changes):
         changed = dataclasses.replace(rules, forward=dataclasses.replace(rules.forward, **changes))

@@ -241,7 +241,7 @@ def test_a_run_that_never_learns_is_dead(task, tmp_path):
 def test_draws_depend_on_seed_and_name_alone(task):
     run = replace(RunConfig(), TINY | {"model.depth": 2})
     shallow = programs_of(replace(run, {"model.depth": 1}), task).initial_state(1)
-    rules = parametrization.rules("standard", run.model)
+    rules = parametrization.rules(parametrization.Scheme(), run.model)
     template = state.named(Step(Shape.of(run, 256)).abstract_state())
     deep, other = (state.initial(template, rules, seed) for seed in (1, 2))
     np.testing.assert_array_equal(deep["params/head"], shallow["params/head"])
