@@ -17,6 +17,8 @@ from typing import Any
 
 MOST_VALUES = 10_000  # in one tuple: a sweep of more runs than that is no study
 BASES = {"mup": ("base_width",), "completep": ("base_width", "base_depth")}  # what a parametrisation reads of its base
+SHARES = "train.accumulation x train.data_devices x train.fsdp_devices"
+OWN_SETTING = "optimizer.learning_rate"  # where a rate comes from that no rule has set
 AXIS = 0  # the value of `model.width` or `model.depth` that leaves it to the sweep's axis
 
 
@@ -168,6 +170,10 @@ class SweepConfig:
     extra_seed_budgets: int = setting(0, "how many budgets, smallest first, get extra_seeds; 0: all", low=0, high=1000)
     lr_coefficient: float = setting(
         0.0, "rule lr = coefficient N^lr_n_exponent D^lr_d_exponent; 0: optimizer.learning_rate", low=0, high=1e6
+    )
+    rule: str = setting(
+        "",
+        "file of python -m analysis.rule: learning rate and batch by what was fitted; empty: lr_* and train.batch_size",
     )
     lr_n_exponent: float = setting(0.0, "exponent of N in the rule", low=-3, high=3)
     lr_d_exponent: float = setting(0.0, "exponent of D in the rule", low=-3, high=3)
@@ -357,10 +363,7 @@ def validate_run(config: RunConfig) -> None:
     train = config.train
     shares = max(1, train.accumulation) * train.data_devices * train.fsdp_devices
     if train.batch_size % shares:
-        raise ConfigError(
-            f"train.batch_size: {train.batch_size}; allowed: a multiple of {shares}, "
-            "train.accumulation x train.data_devices x train.fsdp_devices"
-        )
+        raise ConfigError(f"train.batch_size: {train.batch_size}; allowed: a multiple of {shares}, {SHARES}")
     if task.tokenizer == "bytes" and task.vocab_size != 256:
         raise ConfigError(f"task.vocab_size: {task.vocab_size}; allowed: 256 with task.tokenizer=bytes")
     if task.tokenizer == "bpe" and task.vocab_size < 257:

@@ -28,7 +28,7 @@ class Choices:
         """
         if not self.options or first.form in self._found:
             return ()
-        alike = [each for each in waiting if each.shape == first.shape and each.form == first.form]
+        alike = [each for each in waiting if each.program == first.program and each.form == first.form]
         fitting = tuple(option for option in self.options if option.size <= len(alike))
         if len(fitting) < 2 or sum(each.expected_seconds for each in alike) < WORTH:
             return ()

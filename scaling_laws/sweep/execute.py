@@ -243,7 +243,7 @@ class _Execution:
         facts = dataclasses.asdict(self.facts)
         row = describe(planned.run, planned.counts, run_id=planned.run_id, **facts)
         found = {"status": "failed", "reason": reason, "steps_done": 0, "worker": worker}
-        return row | found | {"purpose": planned.purpose, "budget": planned.budget}
+        return row | found | {"purpose": planned.purpose, "budget": planned.budget, "lr_source": planned.lr_source}
 
     def summary(self) -> Summary:
         remaining = len(self.known) - self.skipped - len(self.done)

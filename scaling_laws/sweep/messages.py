@@ -26,8 +26,9 @@ class PackMember:
 
     run_id: str
     run: RunConfig
-    budget: float
+    budget: float | None
     purpose: str
+    lr_source: str
 
 
 @dataclasses.dataclass(frozen=True)

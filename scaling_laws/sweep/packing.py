@@ -56,7 +56,7 @@ class Packing:
         if self.size == 1:
             return [first]
         step = at(first.run_id)
-        alike = [each for each in waiting if each is not first and each.shape == first.shape]
+        alike = [each for each in waiting if each is not first and each.program == first.program]
         others = [each for each in alike if each.form == first.form]
         pack = [first, *(each for each in others if at(each.run_id) == step)][: self.size]
         whole = len(pack) - len(pack) % self.pack_devices

@@ -1,7 +1,8 @@
 """What to run: shapes over width and depth at fixed compute budgets, and what is refused with which reason.
 
-Pure and free of JAX. Compute, parameters and epochs are exact, counted from the architecture; the learning rate comes
-from a rule in N and D. A plan is a function of the configuration and four facts about the task, nothing else.
+Pure and free of JAX. Compute, parameters and epochs are exact, counted from the architecture; the learning rate, and
+with a fitted rule the batch, follow N and D. A plan is a function of the configuration, with the file that `sweep.rule`
+names, and of four facts about the task, nothing else.
 """
 
 import dataclasses
@@ -18,9 +19,8 @@ from scaling_laws.sweep.planned import (
     nearest_integer,
     planned_run,
     rate_allowed,
-    rule_rate,
-    steps_for,
 )
+from scaling_laws.sweep.sizing import Extent, Sizing
 
 MOST_SHAPES = 50_000  # shapes x budgets that are looked at
 MOST_RUNS = 5000  # of a plan, which then is made in seconds
@@ -46,6 +46,7 @@ class Plan:
     pace: Pace
     runs: tuple[PlannedRun, ...]
     refusals: tuple[Refusal, ...]
+    notes: tuple[str, ...] = ()  # what set the rates and batches
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,18 +58,21 @@ class _Candidate:
 def plan(experiment: ExperimentConfig, facts: TaskFacts, pace: Pace | None = None) -> Plan:
     """All runs of a sweep's grid, each once, and the refusals.
 
-    Raises ConfigError for bad settings, a missing axis, a batch larger than the train split, or too many runs.
+    Raises ConfigError for bad settings, a missing axis, a batch larger than the train split, or too many runs; for a
+    rule that is none or holds for another parametrisation, and OSError where its file cannot be read.
     """
     _check(experiment, facts)
+    sizing = Sizing.of(experiment)
     pace = pace or Pace()
     candidates, refusals = _candidates(experiment, facts)
     runs: dict[str, PlannedRun] = {}
     for index, budget in enumerate(sorted(experiment.sweep.budgets)):
-        group, refused = _group(experiment, facts, pace, candidates, index, budget, MOST_RUNS - len(runs))
+        group, refused = _group(sizing, facts, pace, candidates, index, budget, MOST_RUNS - len(runs))
         refusals += refused
         for planned in group:
             runs.setdefault(planned.run_id, planned)
-    return Plan(experiment, facts, pace, tuple(runs.values()), tuple(refusals))
+    planned = tuple(runs.values())
+    return Plan(experiment, facts, pace, planned, tuple(refusals), sizing.notes(planned))
 
 
 def _check(experiment: ExperimentConfig, facts: TaskFacts) -> None:
@@ -137,7 +141,7 @@ def _shape_reason(model: ModelConfig) -> str:
 
 
 def _group(
-    experiment: ExperimentConfig,
+    sizing: Sizing,
     facts: TaskFacts,
     pace: Pace,
     candidates: list[_Candidate],
@@ -149,8 +153,13 @@ def _group(
 
     Raises ConfigError where they are more than there is `room` for.
     """
-    sweep = experiment.sweep
-    reasons = {c.model: budget_reason(experiment, c.counts, facts, budget) for c in candidates}
+    sweep = sizing.experiment.sweep
+    extents = {c.model: sizing.extent(c.counts, budget) for c in candidates}
+    reasons = {
+        c.model: sizing.batch_reason(extents[c.model])
+        or _budget_reason(sweep, c.counts, facts, budget, extents[c.model])
+        for c in candidates
+    }
     centre = _centre(sweep, [c for c in candidates if not reasons[c.model]], budget)
     ranked = sorted(candidates, key=lambda c: abs(math.log(c.counts.n_params / centre)))
     fitting = [c for c in ranked if not reasons[c.model]]
@@ -167,7 +176,7 @@ def _group(
         )
     for candidate in (c for c in candidates if c.model in rank):
         extra = repeated if rank[candidate.model] < sweep.extra_seed_shapes else ()
-        arms, reason = _arms(experiment, candidate, facts, pace, budget, extra)
+        arms, reason = _arms(sizing, candidate, extents[candidate.model], facts, pace, budget, extra)
         runs += arms
         refused += [Refusal(candidate.model.width, candidate.model.depth, budget, reason)] if reason else []
     return runs, refused
@@ -187,10 +196,9 @@ def _centre(sweep: SweepConfig, fitting: list[_Candidate], budget: float) -> flo
     return math.sqrt(min(sizes) * max(sizes))
 
 
-def budget_reason(experiment: ExperimentConfig, counts: compute.Counts, facts: TaskFacts, budget: float) -> str:
+def _budget_reason(sweep: SweepConfig, counts: compute.Counts, facts: TaskFacts, budget: float, extent: Extent) -> str:
     """Why a shape cannot run at a budget, or an empty string."""
-    sweep, steps = experiment.sweep, steps_for(experiment, counts, budget)
-    tokens = steps * experiment.train.batch_size * experiment.task.context
+    steps, tokens = extent.steps, extent.tokens
     if steps < sweep.min_steps:
         return f"budget too small: {steps} steps, sweep.min_steps is {sweep.min_steps}"
     if tokens > sweep.max_epochs * facts.unique_tokens:
@@ -203,23 +211,26 @@ def budget_reason(experiment: ExperimentConfig, counts: compute.Counts, facts: T
 
 
 def _arms(
-    experiment: ExperimentConfig,
+    sizing: Sizing,
     candidate: _Candidate,
+    extent: Extent,
     facts: TaskFacts,
     pace: Pace,
     budget: float,
     extra: Iterable[int],
 ) -> tuple[list[PlannedRun], str]:
     """Rates x seeds of one shape at one budget, and the reason when a rate is out of range."""
-    sweep, counts = experiment.sweep, candidate.counts
-    tokens = steps_for(experiment, counts, budget) * experiment.train.batch_size * experiment.task.context
+    experiment, counts = sizing.experiment, candidate.counts
+    sweep, train = experiment.sweep, experiment.train
+    train = dataclasses.replace(train, batch_size=extent.batch_size, steps=extent.steps)
+    base = dataclasses.replace(config.run_part(experiment), model=candidate.model, train=train)
     seeds = [(s, "grid") for s in sweep.seeds] + [(s, "extra_seed") for s in extra if s not in sweep.seeds]
     runs, refused = [], []
     for multiplier in sorted(sweep.lr_multipliers):
-        rate = rule_rate(experiment, counts.n_params, tokens) * multiplier
+        rate = sizing.rate(counts.n_params, extent.tokens) * multiplier
         if not rate_allowed(rate):
             refused.append(f"{rate:.3g}")
             continue
-        base = dataclasses.replace(config.run_part(experiment), model=candidate.model)
-        runs += [planned_run(base, counts, facts, pace, budget, purpose, rate, s) for s, purpose in seeds]
+        source = sizing.source if multiplier == 1 else f"{sizing.source} x {multiplier:g}"
+        runs += [planned_run(base, counts, facts, pace, budget, purpose, rate, s, source) for s, purpose in seeds]
     return runs, f"learning rate {', '.join(refused)} by the rule is out of range" if refused else ""

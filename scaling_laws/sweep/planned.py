@@ -1,11 +1,11 @@
-"""One planned run: how budget, architecture, rate and seed make a RunConfig, and what it amounts to."""
+"""One planned run: how architecture, batch, steps, rate and seed make a RunConfig, and what it amounts to."""
 
 import dataclasses
 import functools
 import math
 
 from scaling_laws import compute, config
-from scaling_laws.config import ExperimentConfig, RunConfig
+from scaling_laws.config import RunConfig
 from scaling_laws.sweep.pace import Pace
 
 
@@ -24,8 +24,9 @@ class PlannedRun:
 
     run: RunConfig
     run_id: str
-    budget: float
+    budget: float | None
     purpose: str
+    lr_source: str
     counts: compute.Counts
     tokens: int
     flops: float
@@ -35,8 +36,13 @@ class PlannedRun:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(width, depth): runs of one shape share their compiled programs."""
+        """(width, depth)."""
         return self.run.model.width, self.run.model.depth
+
+    @property
+    def program(self) -> tuple[int, int, int]:
+        """(width, depth, batch): runs of a sweep that agree in these share their compiled programs."""
+        return *self.shape, self.run.train.batch_size
 
     @functools.cached_property
     def form(self) -> RunConfig:
@@ -49,20 +55,9 @@ def nearest_integer(value: float) -> int:
     return math.floor(value + 0.5)
 
 
-def steps_for(experiment: RunConfig, counts: compute.Counts, budget: float) -> int:
-    """Whole optimiser steps nearest to a budget of training FLOPs."""
-    return nearest_integer(budget / (counts.flops_per_token * experiment.train.batch_size * experiment.task.context))
-
-
-def rule_rate(experiment: ExperimentConfig, n_params: int, tokens: int) -> float:
-    """Peak learning rate by `sweep.lr_*`, or `optimizer.learning_rate` where the coefficient is 0.
-
-    Four significant digits: the last bits of a power differ between machines and must not change a run's identity.
-    """
-    sweep = experiment.sweep
-    if sweep.lr_coefficient == 0:
-        return experiment.optimizer.learning_rate
-    return float(f"{sweep.lr_coefficient * n_params**sweep.lr_n_exponent * tokens**sweep.lr_d_exponent:.4g}")
+def whole_steps(budget: float, counts: compute.Counts, step_tokens: int) -> int:
+    """Whole optimiser steps of so many tokens nearest to a budget of training FLOPs."""
+    return nearest_integer(budget / (counts.flops_per_token * step_tokens))
 
 
 def rate_allowed(rate: float) -> bool:
@@ -76,21 +71,22 @@ def planned_run(
     counts: compute.Counts,
     facts: TaskFacts,
     pace: Pace,
-    budget: float,
+    budget: float | None,
     purpose: str,
     learning_rate: float,
     seed: int,
+    lr_source: str,
 ) -> PlannedRun:
-    """One run at a budget: a seed sets both the initialisation and the order of the data."""
-    steps = steps_for(base, counts, budget)
-    changes = {"train.steps": steps, "train.seed": seed, "train.data_seed": seed}
-    run = config.replace(base, changes | {"optimizer.learning_rate": learning_rate})
-    tokens = steps * run.train.batch_size * run.task.context
+    """One run with the batch and steps of `base`: a seed sets both the initialisation and the order of the data."""
+    changes = {"train.seed": seed, "train.data_seed": seed, "optimizer.learning_rate": learning_rate}
+    run = config.replace(base, changes)
+    tokens = run.train.steps * run.train.batch_size * run.task.context
     return PlannedRun(
         run=run,
         run_id=config.identity(run, facts.corpus_hash),
         budget=budget,
         purpose=purpose,
+        lr_source=lr_source,
         counts=counts,
         tokens=tokens,
         flops=float(counts.flops_per_token * tokens),

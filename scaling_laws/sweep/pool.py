@@ -32,7 +32,7 @@ class Worker:
         self.jobs: list[PlannedRun] = []
         self.trial: tuple[PlannedRun, tuple[Packing, ...]] | None = None
         self.ready = False
-        self.compiled: set[tuple[int, int]] = set()
+        self.compiled: set[tuple[int, int, int]] = set()
         self.process: Any = None
         self.pipe: connection.Connection | None = None
 
@@ -131,15 +131,15 @@ class Pool:
         """Have an idle worker measure how fast such runs advance in each of these packs."""
         each.trial = (planned, options)
         each.begin(time.monotonic())
-        each.compiled.add(planned.shape)
+        each.compiled.add(planned.program)
         each.send(Trial(planned.run, tuple((one.size, one.strategy, one.pack_devices) for one in options)))
 
     def assign(self, each: Worker, pack: Sequence[PlannedRun], packing: Packing) -> None:
         """Hand runs of one form to an idle worker."""
         each.jobs = list(pack)
         each.begin(time.monotonic())
-        each.compiled.add(pack[0].shape)
-        members = tuple(PackMember(one.run_id, one.run, one.budget, one.purpose) for one in pack)
+        each.compiled.add(pack[0].program)
+        members = tuple(PackMember(one.run_id, one.run, one.budget, one.purpose, one.lr_source) for one in pack)
         alone = len(members) == 1
         strategy = "map" if alone else packing.strategy
         each.send(Job(members, strategy, 1 if alone else packing.pack_devices))

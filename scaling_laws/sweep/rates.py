@@ -66,7 +66,8 @@ def _states(plan: Plan, rows: Iterable[Row]) -> list[_State]:
     by_id = {row["run_id"]: row for row in rows}
     budgets: dict[float, list[PlannedRun]] = defaultdict(list)
     for planned in plan.runs:
-        budgets[planned.budget].append(planned)
+        if planned.budget is not None:
+            budgets[planned.budget].append(planned)
     states = []
     for budget in sorted(budgets):
         group = budgets[budget]
@@ -130,12 +131,13 @@ def _beyond(rates: list[float], chosen: float, limits: tuple[float, float]) -> l
 def _sibling(plan: Plan, grid_run: PlannedRun, rate: float) -> PlannedRun:
     base = config.run_part(grid_run.run)
     seed, budget = plan.config.sweep.seeds[0], grid_run.budget
-    return planned_run(base, grid_run.counts, plan.facts, plan.pace, budget, "lr_check", rate, seed)
+    return planned_run(base, grid_run.counts, plan.facts, plan.pace, budget, "lr_check", rate, seed, "sweep.lr_check")
 
 
 def _report(grid_run: PlannedRun, losses: Mapping[float, float], chosen: float, pending: bool) -> RateReport:
     rates = tuple(sorted(losses))
     width, depth = grid_run.shape
+    assert grid_run.budget is not None, "a grid is made of budgets"
     return RateReport(
         budget=grid_run.budget,
         width=width,

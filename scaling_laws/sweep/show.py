@@ -10,7 +10,7 @@ from scaling_laws.sweep.plan import Plan
 from scaling_laws.sweep.planned import PlannedRun, TaskFacts
 from scaling_laws.train import parts
 
-HEADER = ("budget", "width", "depth", "N", "D", "C", "steps", "D/N", "epochs", "lr", "seeds", "seconds", "MiB")
+HEADER = ("budget", "width", "depth", "N", "D", "C", "batch", "steps", "D/N", "epochs", "lr", "seeds", "seconds", "MiB")
 
 
 def table(plan: Plan, n_workers: int) -> list[str]:
@@ -31,6 +31,7 @@ def _cells(group: list[PlannedRun], facts: TaskFacts) -> tuple[str, ...]:
         f"{first.counts.n_params:,}",
         f"{first.tokens:,}",
         f"{first.flops:.4g}",
+        f"{first.run.train.batch_size:,}",
         f"{first.run.train.steps:,}",
         f"{first.tokens_per_param:.1f}",
         f"{first.epochs:.2f}",
@@ -58,16 +59,18 @@ def align(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def totals(plan: Plan, n_workers: int) -> list[str]:
-    """Runs, distinct programs, FLOPs and expected time in one line, and what that time rests on."""
+    """Runs, distinct programs, FLOPs and expected time in one line, and what rates and batches rest on."""
     seconds = sum(planned.expected_seconds for planned in plan.runs)
     longest = max((planned.expected_seconds for planned in plan.runs), default=0.0)
     wall = max(seconds / n_workers, longest)
     flops = sum(planned.flops for planned in plan.runs)
     source = "measured here" if plan.pace.measured else f"at {plan.pace.default:.3g} FLOP/s a worker, to be measured"
     check = " and learning-rate checks" if plan.config.sweep.lr_check else ""
+    programs = plural(len({p.program for p in plan.runs}), "program")
     return [
-        f"{plural(len(plan.runs), 'run')}, {plural(len({p.shape for p in plan.runs}), 'program')}, {flops:.4g} FLOPs, "
-        f"about {duration(wall)} on {plural(n_workers, 'worker')} ({source}), compiling{check} on top"
+        f"{plural(len(plan.runs), 'run')}, {programs}, {flops:.4g} FLOPs, "
+        f"about {duration(wall)} on {plural(n_workers, 'worker')} ({source}), compiling{check} on top",
+        *plan.notes,
     ]
 
 

@@ -45,21 +45,22 @@ class Summary:
 
     def line(self) -> str:
         """`24 runs, 6 programs, ...`: counts, and the seconds of all workers together by what they were spent on."""
-        shapes = {(row["width"], row["depth"]) for row in self.rows}
+        programs = plural(len({(row["width"], row["depth"], row["batch_size"]) for row in self.rows}), "program")
         spent = self.spent()
         parts = " / ".join(f"{seconds:.0f}" for seconds in spent.values())
         others = [f"{self.count(status)} {status}" for status in STATUSES[1:] if self.count(status)]
         others += [f"{self.skipped} done before"] if self.skipped else []
         tail = f" ({', '.join(others)})" if others else ""
         return (
-            f"{plural(len(self.rows), 'run')}, {plural(len(shapes), 'program')}, {parts} seconds {' / '.join(spent)}, "
+            f"{plural(len(self.rows), 'run')}, {programs}, {parts} seconds {' / '.join(spent)}, "
             f"{duration(self.wall_seconds)} in all{tail}"
         )
 
 
 def describe_row(row: Mapping[str, Any], index: int, total: int) -> str:
     """One line for the log when a run has ended."""
-    head = f"[{index}/{total}] width {row['width']} depth {row['depth']} budget {row['budget']:.3g}"
+    place = f"batch {row['batch_size']}" if row["budget"] is None else f"budget {row['budget']:.3g}"
+    head = f"[{index}/{total}] width {row['width']} depth {row['depth']} {place}"
     head += f" lr {row['learning_rate']:.3g} seed {row['seed']}"
     if row["status"] != "finished":
         return f"{head}: {row['status']}: {row['reason']}"

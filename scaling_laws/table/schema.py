@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from scaling_laws.config import nearest
 
-VERSION = 3  # 2: init_seconds apart from compile_seconds; 3: spikes, bad_step, good_loss, grad_norm; Parquet sealed
+# 2: init_seconds apart from compile_seconds; 3: spikes, bad_step, good_loss, grad_norm; Parquet sealed; 4: lr_source
+VERSION = 4
 VERSION_KEY = b"scaling_laws.version"
 REQUIRED = object()  # the default of a column that a row must bring along
 ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64()}
@@ -47,7 +48,7 @@ def _provenance(name: str, kind: type, unit: str, doc: str, default: Any = None)
 
 STATUSES = ("finished", "diverged", "dead", "spiked", "stopped", "failed")
 SETTLED = ("finished", "diverged", "dead", "spiked")  # what a run came to; any other status is tried again
-PURPOSES = ("grid", "extra_seed", "lr_check", "forecast", "single")
+PURPOSES = ("grid", "extra_seed", "lr_check", "forecast", "single", "batch")
 
 RUN_COLUMNS = (
     Column("run_id", str, "", "identity: hash of the settings that differ from their defaults and of the corpus"),
@@ -96,6 +97,10 @@ RUN_COLUMNS = (
     Column("good_loss", float, "nats/token", "mean training loss before bad_step", None),
     Column("corpus_hash", str, "", "hash of the raw documents"),
     Column("config", str, "", "JSON text of the settings that differ from their defaults"),
+    # not a result: one run may be asked for in several ways
+    _provenance(
+        "lr_source", str, "", "what set learning rate and batch: a setting, or a rule and what it rests on", ""
+    ),
     # not a result: where the curve is read decides what it averages over
     _provenance("train_loss", float, "nats/token", "mean training loss between the last two points of the curve"),
     _provenance("hardware_flops", float, "FLOP", "flops and what rematerialisation computes again"),

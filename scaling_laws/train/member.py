@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from scaling_laws import compute, config, hyper
-from scaling_laws.config import RunConfig
+from scaling_laws.config import OWN_SETTING, RunConfig
 from scaling_laws.describe import describe
 from scaling_laws.tasks import batches, metrics
 from scaling_laws.tasks.catalog import Task
@@ -40,6 +40,7 @@ class Order:
     budget: float | None = None
     purpose: str = "single"
     watch: Watcher | None = None
+    lr_source: str = OWN_SETTING
 
 
 @dataclasses.dataclass
@@ -128,6 +129,7 @@ class Member:
         row |= {
             "purpose": self.order.purpose,
             "budget": self.order.budget,
+            "lr_source": self.order.lr_source,
             "steps_done": progress.read,
             "train_loss": progress.curve[-1]["train_loss"] if progress.curve else None,
             "loss": None,

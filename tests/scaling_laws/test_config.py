@@ -168,7 +168,7 @@ def test_no_setting_names_a_place_in_the_workdir():
         for path, field, _ in c.leaves(c.ExperimentConfig())
         if kinds[path] is str and not field.metadata["choices"]
     ]
-    assert texts == ["task.path"]  # which is read alone, and hashed by what it holds
+    assert texts == ["task.path", "sweep.rule"]  # which are read alone; what they hold is hashed
     for path in ("sotu", "../../etc/x", "/", "\0"):
         run = c.replace(c.RunConfig(), {"task.path": path})
         assert re.fullmatch("[0-9a-f]{16}", c.identity(run, "../x"))  # the name of a run's folders and files

@@ -16,13 +16,13 @@ def test_every_field_has_unit_doc_and_role():
         assert field.metadata.keys() == {b"unit", b"doc", b"role"}
         assert field.metadata[b"doc"]
         assert field.metadata[b"role"] in (b"result", b"provenance")
-    assert RUNS.metadata[b"scaling_laws.version"] == b"3"
+    assert RUNS.metadata[b"scaling_laws.version"] == b"4"
 
 
 def test_results_and_provenance_are_apart():
     names = result_columns()
     assert {"loss", "flops", "seed", "config", "budget"} <= set(names)
-    assert not {"wall_seconds", "device", "worker", "resumed", "hardware_flops"} & set(names)
+    assert not {"wall_seconds", "device", "worker", "resumed", "hardware_flops", "lr_source"} & set(names)
     assert result_columns(CURVES) == CURVES.names
 
 

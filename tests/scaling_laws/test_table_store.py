@@ -153,7 +153,15 @@ def test_columns_that_a_file_lacks_are_null_or_neutral(tmp_path):
     table = read_runs(tmp_path / "few.csv")
     assert table.schema.equals(RUNS)
     present = {name: value for name, value in table.to_pylist()[0].items() if value is not None}
-    neutral = {"reason": "", "technique": "none", "strength": 0.0, "trunk": "", "spikes": 0, "resumed": 0}
+    neutral = {
+        "reason": "",
+        "technique": "none",
+        "strength": 0.0,
+        "trunk": "",
+        "spikes": 0,
+        "resumed": 0,
+        "lr_source": "",
+    }
     assert present == {"run_id": "x", "loss": 2.5} | neutral
 
 
@@ -193,7 +201,7 @@ def test_a_newer_parquet_is_refused(workdir):
     path = workdir / "runs.parquet"
     table = pq.read_table(path)
     pq.write_table(table.replace_schema_metadata({"scaling_laws.version": "7"}), path)
-    with pytest.raises(TableError, match=r"version 7 .* reads up to 3"):
+    with pytest.raises(TableError, match=r"version 7 .* reads up to 4"):
         read_runs(path)
 
 

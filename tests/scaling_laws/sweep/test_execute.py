@@ -96,7 +96,7 @@ def test_every_run_once_and_none_again_after_a_restart(runs, facts, tmp_path):
 
 
 def test_the_summary_says_where_the_seconds_went():
-    row = {"width": 8, "depth": 1, "status": "finished", "wall_seconds": 10.0}
+    row = {"width": 8, "depth": 1, "batch_size": 4, "status": "finished", "wall_seconds": 10.0}
     row |= {"init_seconds": 0.5, "compile_seconds": 2.5, "step_seconds": 6.0, "eval_seconds": 1.0}
     summary = Summary((row, row), 0, 0, False, wall_seconds=15.0, start_seconds=4.0, write_seconds=0.5, workers=2)
     spent = {"start": 4.0, "init": 1.0, "compile": 5.0, "step": 12.0, "eval": 2.0, "write": 0.5}

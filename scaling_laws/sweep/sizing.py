@@ -1,0 +1,112 @@
+"""Batch, steps and learning rate of a shape at a budget, and what says so: a setting, `sweep.lr_*` or a fitted rule."""
+
+import dataclasses
+import math
+from collections.abc import Iterable
+
+from scaling_laws import compute, config
+from scaling_laws.config import OWN_SETTING, ConfigError, ExperimentConfig
+from scaling_laws.sweep import rule as rules
+from scaling_laws.sweep.planned import PlannedRun, nearest_integer, whole_steps
+from scaling_laws.sweep.rule import PowerLaw, Rule
+
+BY_SETTINGS = "sweep.lr_*"
+MOST_DOUBLINGS = 20  # of a batch of one window
+
+
+@dataclasses.dataclass(frozen=True)
+class Extent:
+    """How much a run trains: windows a step, steps, and tokens in all."""
+
+    batch_size: int
+    steps: int
+    tokens: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizing:
+    """What decides. `rate_law` None: `optimizer.learning_rate`; `rule` where both come from a fitted one."""
+
+    experiment: ExperimentConfig
+    rate_law: PowerLaw | None
+    source: str
+    rule: Rule | None = None
+
+    @classmethod
+    def of(cls, experiment: ExperimentConfig) -> "Sizing":
+        """What a configuration asks for. Raises ConfigError for a rule that is none or holds for something else."""
+        sweep = experiment.sweep
+        if sweep.rule:
+            if sweep.lr_coefficient:
+                raise ConfigError(f"sweep.lr_coefficient: {sweep.lr_coefficient:g}; allowed: 0 with sweep.rule")
+            rule = rules.read(sweep.rule)
+            for field, given, held in (
+                ("train.parametrization", experiment.train.parametrization, rule.parametrization),
+                ("optimizer.name", experiment.optimizer.name, rule.optimizer),
+            ):
+                if given != held:
+                    raise ConfigError(f"{field}: {given}; allowed: {held}, which {sweep.rule} was fitted to")
+            return cls(experiment, rule.learning_rate, rule.source, rule)
+        if sweep.lr_coefficient:
+            law = PowerLaw(sweep.lr_coefficient, sweep.lr_n_exponent, sweep.lr_d_exponent)
+            return cls(experiment, law, BY_SETTINGS)
+        return cls(experiment, None, OWN_SETTING)
+
+    def extent(self, counts: compute.Counts, budget: float) -> Extent:
+        """Whole steps nearest to a budget of training FLOPs, of the rule's batch or `train.batch_size`."""
+        batch, context = self._batch(counts, budget), self.experiment.task.context
+        steps = whole_steps(budget, counts, batch * context)
+        return Extent(batch, steps, steps * batch * context)
+
+    def _batch(self, counts: compute.Counts, budget: float) -> int:
+        """The power of two of windows that is nearest, on a log scale, to what the rule says in tokens."""
+        if self.rule is None or self.rule.batch_tokens is None:
+            return self.experiment.train.batch_size
+        tokens = self.rule.batch_tokens(counts.n_params, budget / counts.flops_per_token)
+        doublings = nearest_integer(math.log2(tokens / self.experiment.task.context))
+        return 2 ** min(max(doublings, 0), MOST_DOUBLINGS)
+
+    def rate(self, n_params: int, tokens: int) -> float:
+        """Peak learning rate.
+
+        Four significant digits: the last bits of a power differ between machines and must not change a run's identity.
+        """
+        if self.rate_law is None:
+            return self.experiment.optimizer.learning_rate
+        return float(f"{self.rate_law(n_params, tokens):.4g}")
+
+    def batch_reason(self, extent: Extent) -> str:
+        """Why a batch of the rule cannot be trained, or an empty string."""
+        train = self.experiment.train
+        shares = max(1, train.accumulation) * train.data_devices * train.fsdp_devices
+        if extent.batch_size % shares == 0:
+            return ""
+        return f"batch of {extent.batch_size} by the rule; allowed: a multiple of {shares}, {config.SHARES}"
+
+    def notes(self, runs: Iterable[PlannedRun]) -> tuple[str, ...]:
+        """What sets the rates and batches of these runs, and where they leave the range a rule was measured in."""
+        if self.rate_law is None:
+            return (f"learning rate: {self.source}",)
+        said = f"learning rate {self.rate_law}"
+        if self.rule is None:
+            return (f"{said}: {self.source}",)
+        if self.rule.batch_tokens is not None:
+            said += f", batch in tokens {self.rule.batch_tokens}, in windows the nearest power of two"
+        outside = _outside(self.rule, tuple(runs))
+        return (f"{said}: {self.source} ({self.experiment.sweep.rule})", *([outside] if outside else []))
+
+
+def _outside(rule: Rule, runs: tuple[PlannedRun, ...]) -> str:
+    """One line on what lies outside the rule's range; nothing where all is inside."""
+    values = {
+        "n_params": [each.counts.n_params for each in runs],
+        "tokens": [each.tokens for each in runs],
+        "batch_tokens": [each.run.train.batch_size * each.run.task.context for each in runs],
+    }
+    parts = []
+    for name, letter in {"n_params": "N", "tokens": "D", "batch_tokens": "batch in tokens"}.items():
+        low, high = rule.ranges[name]
+        if runs and not low <= min(values[name]) <= max(values[name]) <= high:
+            planned = f"{min(values[name]):.4g} to {max(values[name]):.4g}"
+            parts.append(f"{letter} {planned} where it was measured at {low:.4g} to {high:.4g}")
+    return f"outside the rule's range: {'; '.join(parts)}" if parts else ""

@@ -1,0 +1,57 @@
+"""The gradient noise scale of a run's own loss at given parameters, on windows of its train split."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from scaling_laws.config import RunConfig, replace
+from scaling_laws.tasks import batches
+from scaling_laws.tasks.catalog import Task
+from scaling_laws.train import state as states
+from scaling_laws.train.noise_scale import Moments, NoiseScale, moments, noise_scale
+from scaling_laws.train.shape import Shape
+from scaling_laws.train.state import State
+from scaling_laws.train.step import Step
+
+STREAM = 0x6E01  # of the windows measured on, beside a run's own order of the data
+
+
+class NoiseProbe:
+    """Measures with `n_batches` batches of `windows` windows each, gradients taken of `group` windows at a time.
+
+    Groups of one need the fewest windows for an interval; a model whose single windows leave the device idle wants
+    larger ones. The windows are the same at every call, so that points of a run differ by the parameters alone.
+    """
+
+    def __init__(self, run: RunConfig, task: Task, windows: int = 64, n_batches: int = 16, group: int = 1):
+        shape = Shape.of(replace(run, {"train.batch_size": group, "train.accumulation": 1}), task.vocab_size)
+        step = Step(shape)
+        self.windows, self.group, self.rules = windows, group, step.rules
+        abstract = step.abstract_state()
+        self.template = states.named(abstract)
+        self.starts_KxN = batches.window_starts(
+            len(task.train), run.task.context, run.train.data_seed ^ STREAM, 0, n_batches, windows
+        )
+        self._text_T = jax.device_put(task.train)
+
+        def measured(params: State, text_T: jax.Array, starts_N: jax.Array) -> tuple[jax.Array, jax.Array]:
+            tree = states.tree({"params": abstract["params"]}, params)["params"]
+            return moments(lambda p, starts: step.losses_B(p, text_T, starts).mean(), tree, starts_N, group)
+
+        self._measured = jax.jit(measured)
+
+    def at(self, params: State, starts_KxN: np.ndarray | None = None) -> NoiseScale:
+        """The noise scale in windows, at parameters by name (train.state); nan where the gradient is lost in noise."""
+        starts_KxN = self.starts_KxN if starts_KxN is None else starts_KxN
+        queued = [self._measured(params, self._text_T, jnp.asarray(starts_N)) for starts_N in starts_KxN]
+        found = [Moments(float(a), float(b), self.group, starts_KxN.shape[1]) for a, b in queued]
+        return noise_scale(found)
+
+
+def as_row(found: NoiseScale, context: int) -> dict[str, Any]:
+    """Plain values of a measurement, the noise scale in tokens too."""
+    row = dataclasses.asdict(found)
+    return {"windows": row.pop("examples")} | row | {"tokens": found.examples * context}
