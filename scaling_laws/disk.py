@@ -23,6 +23,17 @@ def read_file(path: Path) -> bytes:
         raise
 
 
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all, and on the disk on return."""
+    partial = path.with_suffix(f".partial-{os.getpid()}")
+    with partial.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    sync_folder(path.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Make a rename or a new name in `folder` last."""
     handle = os.open(folder, os.O_RDONLY)

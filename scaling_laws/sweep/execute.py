@@ -42,7 +42,8 @@ class Limits:
     hang: float = 1800.0
 
 
-def _nothing_more(rows: list[Row]) -> Iterable[PlannedRun]:
+def nothing_more(rows: list[Row]) -> Iterable[PlannedRun]:
+    """No further runs, whatever came out."""
     return ()
 
 
@@ -53,7 +54,7 @@ def execute(
     journal: Journal,
     *,
     say: Say,
-    more: More = _nothing_more,
+    more: More = nothing_more,
     choices: Choices | None = None,
     limits: Limits = Limits(),
 ) -> Summary:
@@ -81,7 +82,7 @@ class _Execution:
     def __init__(self, facts: TaskFacts, pool: Pool, journal: Journal, say: Say, limits: Limits):
         self.facts, self.pool, self.journal, self.limits = facts, pool, journal, limits
         self._say, self.stop_by = say, math.inf
-        self.more: More = _nothing_more
+        self.more: More = nothing_more
         self.choices = Choices(ALONE)
         self.rows = {row["run_id"]: row for row in journal.rows() if row["status"] in SETTLED}
         self.known: set[str] = set()

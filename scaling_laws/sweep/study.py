@@ -8,7 +8,7 @@ from scaling_laws import table
 from scaling_laws.config import ConfigError, ExperimentConfig
 from scaling_laws.sweep import machine, rates, show
 from scaling_laws.sweep.choice import Choices
-from scaling_laws.sweep.execute import Limits, execute
+from scaling_laws.sweep.execute import Limits, More, execute, nothing_more
 from scaling_laws.sweep.pace import measured_pace
 from scaling_laws.sweep.packing import Packing
 from scaling_laws.sweep.plan import Plan, plan
@@ -71,27 +71,44 @@ def run_grid(grid: Plan, workdir: Path, say: Say = say_now) -> Study:
 def run_plan(grid: Plan, runs: tuple[PlannedRun, ...], workdir: Path, n_workers: int, say: Say = say_now) -> Study:
     """Do `runs`, and the learning-rate checks that the plan's configuration asks for at their budgets."""
     budgets = {planned.budget for planned in runs}
-    choices = Choices(Packing.of(grid.config.sweep), Packing.options(grid.config.sweep))
-    with (
-        table.Journal(workdir, say) as journal,
-        Pool(n_workers, grid.config.task, workdir, grid.facts.corpus_hash) as pool,
-    ):
 
-        def more(rows: list[Row]) -> list[PlannedRun]:
-            return [planned for planned in rates.next_rates(grid, rows) if planned.budget in budgets]
+    def more(rows: list[Row]) -> list[PlannedRun]:
+        return [planned for planned in rates.next_rates(grid, rows) if planned.budget in budgets]
 
-        unchanged.check(journal.rows(), grid.config.task.path, grid.facts.corpus_hash, workdir)
-        limits = Limits(grid.config.sweep.stop_seconds, grid.config.sweep.hang_seconds)
-        summary = execute(runs, grid.facts, pool, journal, say=say, more=more, choices=choices, limits=limits)
-        table.compact(workdir)
-        rows = [row for row in journal.rows() if row["status"] in (*table.SETTLED, "failed")]
+    summary, rows = train_runs(grid.config, grid.facts, runs, workdir, n_workers, say, more)
     entries = tuple(entry for entry in rates.report(grid, rows) if entry.budget in budgets)
     told = [entry for entry in entries if grid.config.sweep.lr_check or len(entry.rates) > 1]
-    for line in [*map(rates.describe, told), summary.line()]:
+    for line in [*map(rates.describe, told), *endings(summary)]:
         say(line)
-    if summary.interrupted:
-        say(f"stopped with {show.plural(summary.remaining, 'run')} to go; the same command goes on from here")
     return Study(grid, summary, entries)
+
+
+def train_runs(
+    config: ExperimentConfig,
+    facts: TaskFacts,
+    runs: tuple[PlannedRun, ...],
+    workdir: Path,
+    n_workers: int,
+    say: Say = say_now,
+    more: More = nothing_more,
+) -> tuple[Summary, list[Row]]:
+    """Do what is left of `runs`, and of what `more` names, and compact the tables: what was done, and all rows."""
+    choices = Choices(Packing.of(config.sweep), Packing.options(config.sweep))
+    with table.Journal(workdir, say) as journal, Pool(n_workers, config.task, workdir, facts.corpus_hash) as pool:
+        unchanged.check(journal.rows(), config.task.path, facts.corpus_hash, workdir)
+        limits = Limits(config.sweep.stop_seconds, config.sweep.hang_seconds)
+        summary = execute(runs, facts, pool, journal, say=say, more=more, choices=choices, limits=limits)
+        table.compact(workdir)
+        return summary, [row for row in journal.rows() if row["status"] in (*table.SETTLED, "failed")]
+
+
+def endings(summary: Summary) -> list[str]:
+    """What is said at the end: counts, seconds, and how to go on after an interruption."""
+    lines = [summary.line()]
+    if summary.interrupted:
+        left = show.plural(summary.remaining, "run")
+        lines.append(f"stopped with {left} to go; the same command goes on from here")
+    return lines
 
 
 def _nothing(grid: Plan) -> str:

@@ -5,12 +5,11 @@ its own 64 digits taken as zeros, stands among the footer's keys; any program th
 """
 
 import hashlib
-import os
 from pathlib import Path
 
 import pyarrow as pa
 
-from scaling_laws.disk import read_file, sync_folder
+from scaling_laws.disk import read_file, replace_file
 from scaling_laws.table.schema import VERSION_KEY, TableError, check_version
 
 KEY = b"scaling_laws.sha256"
@@ -32,13 +31,7 @@ def write(table: pa.Table, path: Path) -> None:
     pq.write_table(table.replace_schema_metadata({**table.schema.metadata, KEY: _ZEROS}), sink, compression="zstd")
     data = sink.getvalue().to_pybytes()
     at = _digits_at(data)
-    partial = path.with_suffix(f".partial-{os.getpid()}")
-    with partial.open("wb") as file:
-        file.write(data[:at] + _digest(data, at) + data[at + len(_ZEROS) :])
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    sync_folder(path.parent)
+    replace_file(path, data[:at] + _digest(data, at) + data[at + len(_ZEROS) :])
 
 
 def read(path: Path) -> pa.Table:

@@ -21,11 +21,12 @@ from scaling_laws.train.layout import Layout
 from scaling_laws.train.member import Member, Order, Progress, Row, Watcher
 from scaling_laws.train.programs import Programs, programs, stack
 from scaling_laws.train.shape import Shape
-from scaling_laws.train.state import State
+from scaling_laws.train.state import State, params
 
 DISPATCH = 5.0  # seconds that one may take, so that a request to stop is heard soon
 SLOWEST = 5e9  # FLOP/s: what a step is expected to run at until one is measured
 Ended = tuple[Row, list[Row]]  # a row of the runs table and its curve
+Probe = Callable[[Row, Callable[[], State]], None]  # a point of the first run's curve, and what fetches its parameters
 
 
 class StopRequested(Exception):
@@ -171,6 +172,10 @@ class _Pack:
             if member.alive:
                 member.point(self.done, losses_n)
 
+    def parameters(self) -> State:
+        """The first member's parameters by name, on the host."""
+        return params(self.programs.fetch_states(self.state)[0])
+
     def behind(self, target: int) -> bool:
         """Whether the curves have no point at `target` yet."""
         return any(not m.progress.curve or m.progress.curve[-1]["step"] < target for m in self.alive)
@@ -186,11 +191,13 @@ def train_pack(
     worker: str = "",
     say: Callable[[str], None] = print,
     stop: Callable[[], bool] = lambda: False,
+    probe: Probe | None = None,
 ) -> Iterator[Ended]:
     """Train runs of one form (`config.form`) together, each to its horizon, or go on from their checkpoints.
 
     Yields the row and the curve of each as it ends: status `finished`, `dead`, `spiked`, or `diverged` with the reason,
-    which hurts no other. Seconds of a pack are shared out equally. Raises ConfigError for bad settings, StopRequested
+    which hurts no other. Seconds of a pack are shared out equally. `probe` is called at every point of the curve, again
+    at one that a run is resumed before. Raises ConfigError for bad settings, StopRequested
     after `stop()` answered True.
     """
     if len({config.form(order.run) for order in orders}) > 1:
@@ -222,6 +229,8 @@ def train_pack(
         if not pack.alive:
             return
         pack.point()
+        if probe:
+            probe(pack.members[0].progress.curve[-1], pack.parameters)
     losses, starts = pack.evaluate("heldout", pack.train.eval_tokens)
     for member, losses_n in zip(pack.members, losses, strict=True):
         if member.alive:

@@ -1,6 +1,9 @@
 """The gradient noise scale of a run's own loss at given parameters, on windows of its train split."""
 
 import dataclasses
+import functools
+import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -30,18 +33,12 @@ class NoiseProbe:
         shape = Shape.of(replace(run, {"train.batch_size": group, "train.accumulation": 1}), task.vocab_size)
         step = Step(shape)
         self.windows, self.group, self.rules = windows, group, step.rules
-        abstract = step.abstract_state()
-        self.template = states.named(abstract)
+        self.template = states.named(step.abstract_state())
         self.starts_KxN = batches.window_starts(
             len(task.train), run.task.context, run.train.data_seed ^ STREAM, 0, n_batches, windows
         )
         self._text_T = jax.device_put(task.train)
-
-        def measured(params: State, text_T: jax.Array, starts_N: jax.Array) -> tuple[jax.Array, jax.Array]:
-            tree = states.tree({"params": abstract["params"]}, params)["params"]
-            return moments(lambda p, starts: step.losses_B(p, text_T, starts).mean(), tree, starts_N, group)
-
-        self._measured = jax.jit(measured)
+        self._measured = _program(shape, group)
 
     def at(self, params: State, starts_KxN: np.ndarray | None = None) -> NoiseScale:
         """The noise scale in windows, at parameters by name (train.state); nan where the gradient is lost in noise."""
@@ -51,7 +48,21 @@ class NoiseProbe:
         return noise_scale(found)
 
 
+@functools.cache
+def _program(shape: Shape, group: int) -> Callable[..., tuple[jax.Array, jax.Array]]:
+    """`moments` of parameters by name, a text and the starts of its windows; compiled once in this process."""
+    step = Step(shape)
+    params = step.abstract_state()["params"]
+
+    def measured(state: State, text_T: jax.Array, starts_N: jax.Array) -> tuple[jax.Array, jax.Array]:
+        tree = states.tree({"params": params}, state)["params"]
+        return moments(lambda p, starts: step.losses_B(p, text_T, starts).mean(), tree, starts_N, group)
+
+    return jax.jit(measured)
+
+
 def as_row(found: NoiseScale, context: int) -> dict[str, Any]:
-    """Plain values of a measurement, the noise scale in tokens too."""
-    row = dataclasses.asdict(found)
-    return {"windows": row.pop("examples")} | row | {"tokens": found.examples * context}
+    """What JSON can hold of a measurement, the noise scale in tokens too; None where there is no ratio."""
+    row = dataclasses.asdict(found) | {"tokens": found.examples * context}
+    plain = {name: value if math.isfinite(value) else None for name, value in row.items()}
+    return {"windows": plain.pop("examples")} | plain

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from shapes import quick_jit
 
 from scaling_laws.config import RunConfig, replace
 from scaling_laws.train import state as states
@@ -85,7 +86,7 @@ def test_a_transformer_by_brute_force(run, task, group):
     tree = states.tree({"params": step.abstract_state()["params"]}, state)["params"]
     starts_KxN = np.random.default_rng(0).integers(0, len(task.train) - 17, (3, 6)).astype(np.int32)
 
-    gradient_of = jax.jit(jax.grad(lambda p, starts: step.losses_B(p, jnp.asarray(task.train), starts).mean()))
+    gradient_of = quick_jit(jax.grad(lambda p, starts: step.losses_B(p, jnp.asarray(task.train), starts).mean()))
 
     def flat_gradient(starts):
         gradient = gradient_of(tree, jnp.asarray(starts))

@@ -1,0 +1,69 @@
+"""The gradient noise scale at points of a run's curve: the run is trained, and measured where it passes them."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from scaling_laws import config
+from scaling_laws.config import RunConfig
+from scaling_laws.tasks.catalog import Task
+from scaling_laws.train import loop
+from scaling_laws.train.noise_probe import NoiseProbe, as_row
+from scaling_laws.train.noise_rows import NoiseRows
+from scaling_laws.train.state import State
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawing:
+    """What a measurement draws: `batches` of `windows`, gradients of `group` at a time, at `points` of a run."""
+
+    windows: int = 64
+    batches: int = 16
+    group: int = 1
+    points: int = 8
+
+    @property
+    def name(self) -> str:
+        """What tells measurements of one point apart."""
+        return f"{self.batches} x {self.windows} by {self.group}"
+
+    def steps(self, run: RunConfig) -> set[int]:
+        """The last `points` of the curve, every other one where it has so many: log-spaced as the curve is."""
+        spaced = loop.curve_steps(run.train.steps, run.train.curve_points)
+        stride = max(1, len(spaced) // (2 * self.points)) if self.points else 1
+        return set(spaced[::-1][::stride][: self.points])
+
+
+def noise_along(
+    run: RunConfig,
+    task: Task,
+    drawing: Drawing,
+    workdir: Path,
+    say: Callable[[str], None] = print,
+    stop: Callable[[], bool] = lambda: False,
+) -> list[dict[str, Any]]:
+    """Rows by step: step, tokens, validation loss, and the noise scale in windows and tokens with its interval.
+
+    Kept in the workdir as they are measured; nothing is trained where all are there. Raises StopRequested as `train`.
+    """
+    kept, wanted, run_id = NoiseRows(workdir), drawing.steps(run), config.identity(run, task.content_hash)
+
+    def there() -> set[int]:
+        return {row["step"] for row in kept.of(run_id, drawing.name)} & wanted
+
+    if there() == wanted:
+        return kept.of(run_id, drawing.name)
+    probe = NoiseProbe(run, task, drawing.windows, drawing.batches, drawing.group)
+
+    def measured(point: loop.Row, parameters: Callable[[], State]) -> None:
+        if point["step"] not in wanted - there():
+            return
+        found = as_row(probe.at(parameters()), run.task.context)
+        place = {"run_id": run_id, "step": point["step"], "drawn": drawing.name, "loss": point["loss"]}
+        kept.add(place | {"trained_tokens": point["tokens"]} | found)
+        windows = "lost in the noise" if found["windows"] is None else f"{found['windows']:.4g} windows"
+        say(f"step {point['step']}: loss {point['loss']:.4f}, noise scale {windows}")
+
+    loop.train(run, task, workdir=workdir, say=say, stop=stop, probe=measured)
+    return kept.of(run_id, drawing.name)
