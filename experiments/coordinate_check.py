@@ -14,34 +14,23 @@ from typing import Any
 
 from absl import flags
 
-from experiments import cli
-from scaling_laws.config import ConfigError, RunConfig, replace, run_part, validate_run
+from experiments import cli, sizes
+from scaling_laws.config import RunConfig, replace, run_part, validate_run
 from scaling_laws.progress import Progress
 
-AXES = ("width", "depth")
 GROWTH = (1, 2, 4, 8)
 FILE = "coordinates.csv"
 
-_AXES = flags.DEFINE_list("axes", list(AXES), "which sizes vary: width, depth")
-_WIDTHS = flags.DEFINE_list("widths", [], "widths compared; none: 1, 2, 4 and 8 times the base width")
-_DEPTHS = flags.DEFINE_list("depths", [], "depths compared; none: 1, 2, 4 and 8 times the base depth")
 _STEPS = flags.DEFINE_integer("steps", 10, "optimiser steps", lower_bound=1, upper_bound=10_000)
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "seeds averaged over")
-_BESIDE = flags.DEFINE_list("beside", [], "parametrisations drawn beside the configuration's own, such as standard")
 
 
 def run() -> int:
     """Measure, draw, and judge."""
     config, workdir = run_part(cli.config()), cli.workdir()
-    for axis in _AXES.value:
-        if axis not in AXES:
-            raise ConfigError(f"--axes: {axis!r}; allowed: {', '.join(AXES)}")
-    names = [config.train.parametrization, *_BESIDE.value]
-    grids = [
-        (name, axis, grid(replace(config, {"train.parametrization": name}), axis))
-        for name in names
-        for axis in _AXES.value
-    ]
+    names, axes = sizes.parametrizations(config), sizes.axes()
+    arms = [(name, axis, replace(config, {"train.parametrization": name})) for name in names for axis in axes]
+    grids = [(name, axis, grid(arm, axis)) for name, axis, arm in arms]
     measured = measure(config, grids)
 
     from analysis import coordinates
@@ -59,28 +48,14 @@ def run() -> int:
 
 def grid(config: RunConfig, axis: str) -> list[RunConfig]:
     """The runs of one parametrisation over `axis`, sizes ascending. Raises ConfigError for bad sizes or settings."""
-    model, train = config.model, config.train
-    base = {name: getattr(train, f"base_{name}") or getattr(model, name) for name in AXES}
-    given = {"width": _WIDTHS.value, "depth": _DEPTHS.value}[axis]
-    sizes = whole_numbers(f"--{axis}s", given) if given else [base[axis] * factor for factor in GROWTH]
-    other = {f"model.{name}": getattr(model, name) or base[name] for name in AXES if name != axis}
-    seeds = whole_numbers("--seeds", _SEEDS.value)
     runs = [
-        replace(config, other | {f"model.{axis}": size, "train.seed": seed, "train.data_seed": seed})
-        for size in sizes
-        for seed in seeds
+        replace(shape, {"train.seed": seed, "train.data_seed": seed})
+        for shape in sizes.shapes(config, axis, GROWTH)
+        for seed in sizes.whole_numbers("--seeds", _SEEDS.value)
     ]
     for each in runs:
         validate_run(each)
     return runs
-
-
-def whole_numbers(flag: str, values: Sequence[str]) -> list[int]:
-    """Whole numbers, each once, ascending. Raises ConfigError for anything else."""
-    try:
-        return sorted({int(value) for value in values})
-    except ValueError:
-        raise ConfigError(f"{flag}: {','.join(values)!r}; allowed: whole numbers separated by commas") from None
 
 
 def measure(config: RunConfig, grids: Sequence[tuple[str, str, list[RunConfig]]]) -> list[list[dict[str, Any]]]:

@@ -1,0 +1,50 @@
+"""Loss over learning rate at several sizes: does the best rate stay where it is?"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from analysis.figures.chart import Axis, ColourScale, Drawing, Layer, Panel, scale_of
+from analysis.lr_minima import RateMinimum, families
+
+NAME = "lr_sweep"
+
+
+def build(found: Sequence[RateMinimum]) -> list[Drawing]:
+    """A drawing an axis, a panel a parametrisation and horizon: the mean loss of each size, and its fitted minimum."""
+    groups = families(found)
+    return [_drawing(groups, axis) for axis in dict.fromkeys(axis for _, axis in groups)]
+
+
+def _drawing(groups: dict[tuple[str, str], list[RateMinimum]], axis: str) -> Drawing:
+    own = {name: line for (name, each), line in groups.items() if each == axis}
+    sizes = np.array([getattr(one, axis) for line in own.values() for one in line], float)
+    colours = scale_of(axis, sizes)
+    panels = [
+        _panel(name, axis, [one for one in line if one.steps == steps], colours)
+        for name, line in own.items()
+        for steps in dict.fromkeys(one.steps for one in line)
+    ]
+    caption = "Points: means over seeds, with their spread; stars: the minimum of the parabola through the lowest."
+    return Drawing(f"{NAME}_{axis}", f"Loss over learning rate and {axis}", caption, tuple(panels), colours)
+
+
+def _panel(name: str, axis: str, line: Sequence[RateMinimum], colours: ColourScale) -> Panel:
+    layers = [layer for one in line for layer in _layers(one, float(getattr(one, axis)))]
+    return Panel(Axis("peak learning rate"), Axis("loss (nats/token)", log=False), tuple(layers),
+                 f"{name}, {line[0].steps} steps")  # fmt: skip
+
+
+def _layers(one: RateMinimum, size: float) -> list[Layer]:
+    sound = np.isfinite(one.losses).all(axis=1)
+    rates, losses = one.rates[sound], one.losses[sound]
+    mean, value = losses.mean(axis=1), np.full(len(rates), size)
+    spread = losses.std(axis=1, ddof=1) if losses.shape[1] > 1 else np.zeros(len(rates))
+    layers = [
+        Layer("line", "mean over seeds", rates, mean, value=value, legend=False),
+        Layer("points", "mean over seeds, its standard deviation", rates, mean, mean - spread, mean + spread, value),
+    ]
+    if not one.reason:
+        star = np.array([one.best]), np.array([one.loss])
+        layers.append(Layer("points", "fitted minimum", *star, value=np.array([size]), mark="star"))
+    return layers

@@ -1,0 +1,149 @@
+"""The best learning rate of each size from runs over rates and seeds: where it is, how sharply, how far it moves.
+
+The minimum is that of a parabola of ln loss in ln rate through the least mean loss and its neighbours. Its interval is
+Student's over the seeds' own minima, so that it says what another seed would have shown.
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from analysis.interior_settings import minimum
+from analysis.load import DataError, Runs
+from analysis.uncertainty import student
+
+KEYS = ("parametrization", "width", "depth", "steps")
+
+
+@dataclasses.dataclass(frozen=True)
+class RateMinimum:
+    """One size. `losses` (rates, seeds), nan where a run went bad; `best` the fitted minimum, `interval` of it (nan
+    for one seed), `tried` the rate with the least mean loss; `reason`: why there is no interior minimum, or nothing."""
+
+    parametrization: str
+    width: int
+    depth: int
+    steps: int
+    n_params: float
+    tokens: float
+    rates: np.ndarray
+    losses: np.ndarray
+    best: float
+    interval: tuple[float, float]
+    tried: float
+    loss: float
+    sensitivity: float
+    reason: str = ""
+
+    @property
+    def shape(self) -> str:
+        """`width 64 depth 2`."""
+        return f"width {self.width} depth {self.depth}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return dataclasses.asdict(self) | {"rates": self.rates.tolist(), "losses": self.losses.tolist()}
+
+
+def minima(runs: Runs, level: float = 0.9) -> list[RateMinimum]:
+    """The minimum of each parametrisation, width, depth and number of steps that was tried at several rates.
+
+    Raises DataError where none was, or a column is missing.
+    """
+    keys = list(zip(*(runs[name].tolist() for name in KEYS), strict=True))
+    found = []
+    for key in sorted(set(keys)):
+        own = np.array([i for i, other in enumerate(keys) if other == key])
+        if len(np.unique(runs["learning_rate"][own])) > 1:
+            found.append(_minimum(runs, own, key, level))
+    if not found:
+        raise DataError(f"{runs.source}: no size was tried at two learning rates; allowed: three or more each")
+    return found
+
+
+def _minimum(runs: Runs, own: np.ndarray, key: tuple, level: float) -> RateMinimum:
+    rates, place = np.unique(runs["learning_rate"][own], return_inverse=True)
+    seeds, column = np.unique(runs["seed"][own], return_inverse=True)
+    losses = np.full((len(rates), len(seeds)), np.nan)
+    losses[place.ravel(), column.ravel()] = runs["loss"][own]
+    sound = np.isfinite(losses).all(axis=1)
+    vocab = float(runs["vocab_size"][own[0]]) if "vocab_size" in runs else math.inf
+    name, width, depth, steps = key
+    about = (str(name), int(width), int(depth), int(steps), float(runs["n_params"][own[0]]))
+    spread = sensitivity(losses, math.log(vocab))
+    tokens = float(runs["tokens"][own[0]])
+    if not sound.any():
+        none = (math.nan, (math.nan, math.nan), math.nan, math.nan, spread)
+        return RateMinimum(*about, tokens, rates, losses, *none, "no rate finished at every seed")
+    logs = np.log(losses[sound])
+    whole = minimum(rates[sound], logs.mean(axis=1))
+    each = [minimum(rates[sound], logs[:, s]) for s in range(len(seeds))]
+    tried = float(rates[sound][int(losses[sound].mean(axis=1).argmin())])
+    interval = _interval([one.value for one in each if not one.reason], whole.value, level, len(seeds))
+    fitted = (whole.value, interval, tried, math.exp(whole.loss), spread)
+    return RateMinimum(*about, tokens, rates, losses, *fitted, whole.reason)
+
+
+def _interval(values: Sequence[float], middle: float, level: float, seeds: int) -> tuple[float, float]:
+    """Student's, of the mean over seeds, in logarithms; unknown where a seed has no interior minimum of its own."""
+    if len(values) < 2 or len(values) < seeds:
+        return math.nan, math.nan
+    logs = np.log(values)
+    half = student.quantile(level, len(logs) - 1) * logs.std(ddof=1) / math.sqrt(len(logs))
+    return middle * math.exp(-half), middle * math.exp(half)
+
+
+def sensitivity(losses: np.ndarray, initial: float) -> float:
+    """Mean over the rates tried of min(loss, `initial`) minus the least (Wortsman et al. 2023, section 2.2), in nats.
+
+    `losses` (rates, seeds), rates evenly spaced in the logarithm; a run that went bad counts as the initial loss.
+    """
+    filled = np.where(np.isfinite(losses), np.minimum(losses, initial), initial).mean(axis=1)
+    return float(filled.mean() - filled.min())
+
+
+def shift(found: RateMinimum, base: RateMinimum) -> float:
+    """By how many octaves the fitted minimum lies above that of `base`."""
+    return math.log2(found.best / base.best)
+
+
+def steps_moved(found: RateMinimum, base: RateMinimum) -> float:
+    """By how many factors of two the best rate that was tried lies above that of `base`."""
+    return math.log2(found.tried / base.tried)
+
+
+def families(found: Sequence[RateMinimum]) -> dict[tuple[str, str], list[RateMinimum]]:
+    """(parametrization, axis) -> the sizes that differ in that axis alone, ascending, two or more.
+
+    The other axis is held at the value that most sizes share, the horizon at each of its values in turn.
+    """
+    groups: dict[tuple[str, str], list[RateMinimum]] = {}
+    for axis, other in (("width", "depth"), ("depth", "width")):
+        for name in dict.fromkeys(one.parametrization for one in found):
+            own = [one for one in found if one.parametrization == name]
+            lines = [[one for one in own if getattr(one, other) == value] for value in {getattr(o, other) for o in own}]
+            line = max(lines, key=lambda line, axis=axis: len({getattr(one, axis) for one in line}))
+            if len({getattr(one, axis) for one in line}) > 1:
+                groups[name, axis] = sorted(line, key=lambda one: (one.steps, getattr(one, axis)))
+    return groups
+
+
+def lines(found: Sequence[RateMinimum]) -> list[str]:
+    """A line a size under a heading a parametrisation and axis, shifts against the smallest size of that horizon."""
+    text = []
+    for (name, axis), own in families(found).items():
+        text.append(f"{name} over {axis}:")
+        for one in own:
+            base = next(each for each in own if each.steps == one.steps)
+            low, high = one.interval
+            by = f"{shift(one, base):+.2f} octaves, {steps_moved(one, base):+.0f} steps"
+            moved = "" if one is base else f"  moved {by}"
+            edge = f"  NO INTERIOR MINIMUM: {one.reason}" if one.reason else ""
+            text.append(
+                f"  {one.shape}, {one.steps} steps: best rate {one.best:.3g} [{low:.3g}, {high:.3g}], of those tried "
+                f"{one.tried:.3g}, loss {one.loss:.4f}, sensitivity {one.sensitivity:.3f}{moved}{edge}"
+            )
+    return text

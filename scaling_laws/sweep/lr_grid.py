@@ -1,0 +1,85 @@
+"""Runs over learning rates at several sizes, each grid extended until its minimum lies inside. Pure, free of JAX."""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from scaling_laws import compute, config
+from scaling_laws.config import ConfigError, ExperimentConfig, RunConfig
+from scaling_laws.sweep.pace import Pace
+from scaling_laws.sweep.planned import PlannedRun, TaskFacts, planned_run, rate_allowed
+from scaling_laws.sweep.rates import FACTOR, loss_of
+
+Row = Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class LrGrid:
+    """Every run of `runs` (one a size) at rates FACTOR apart, `reach` of them on either side of its own, and at every
+    seed of `sweep.seeds`."""
+
+    experiment: ExperimentConfig
+    facts: TaskFacts
+    runs: tuple[RunConfig, ...]
+    reach: int
+    pace: Pace
+
+    def check(self) -> None:
+        """Raises ConfigError for settings that a run cannot have."""
+        if not self.experiment.sweep.seeds:
+            raise ConfigError("sweep.seeds: empty; allowed: at least one value")
+        for run in self.runs:
+            config.validate_run(run)
+            tokens = run.train.steps * run.train.batch_size * run.task.context
+            if tokens > self.experiment.sweep.max_epochs * self.facts.unique_tokens:
+                epochs = tokens / self.facts.unique_tokens
+                most = f"sweep.max_epochs = {self.experiment.sweep.max_epochs:g}"
+                raise ConfigError(f"train.steps: {run.train.steps} read {epochs:.2f} epochs; allowed: at most {most}")
+
+    def planned(self) -> tuple[PlannedRun, ...]:
+        """The grid before any is known."""
+        reach = range(-self.reach, self.reach + 1)
+        return tuple(one for run in self.runs for power in reach for one in self._at(run, power))
+
+    def further(self, rows: Iterable[Row]) -> list[PlannedRun]:
+        """Runs beyond the edges at which a size's least mean loss lies, at most `sweep.lr_max_extensions` on a side.
+
+        A size waits until all its runs have a row. Replayed from the first grid, so that what was interrupted in
+        between changes nothing.
+        """
+        by_id = {row["run_id"]: row for row in rows}
+        return [one for run in self.runs for one in self._beyond(run, by_id)]
+
+    def _beyond(self, run: RunConfig, by_id: Mapping[str, Row]) -> Sequence[PlannedRun]:
+        low, high = -self.reach, self.reach
+        most = self.reach + self.experiment.sweep.lr_max_extensions
+        while True:
+            tried = {power: self._at(run, power) for power in range(low, high + 1)}
+            missing = [one for runs in tried.values() for one in runs if one.run_id not in by_id]
+            if missing:
+                return missing
+            means = {power: _mean(runs, by_id) for power, runs in tried.items() if runs}
+            if not means or not math.isfinite(min(means.values())):
+                return ()
+            best = min(means, key=lambda power: (means[power], power))
+            if best == low > -most:
+                low -= 1
+            elif best == high < most:
+                high += 1
+            else:
+                return ()
+
+    def _at(self, run: RunConfig, power: int) -> list[PlannedRun]:
+        """The runs of a size `power` steps from its own rate, one a seed; none where no run may have that rate."""
+        rate = float(f"{run.optimizer.learning_rate * FACTOR**power:.4g}")
+        if not rate_allowed(rate):
+            return []
+        counts = compute.count(run.model, self.facts.vocab_size, run.task.context)
+        about = (counts, self.facts, self.pace, None, "lr_sweep", rate)
+        return [planned_run(run, *about, seed, "lr_sweep") for seed in self.experiment.sweep.seeds]
+
+
+def _mean(runs: Sequence[PlannedRun], by_id: Mapping[str, Row]) -> float:
+    losses = [loss_of(by_id.get(planned.run_id)) for planned in runs]
+    return sum(losses) / len(losses)
