@@ -57,8 +57,8 @@ def tensors():
     return jax.tree.map(np.float32, params), [draw() for _ in range(5)]
 
 
-def updated(config, numbers, params, gradients):
-    rules = parametrization.rules(parametrization.Scheme(), ModelConfig())
+def updated(config, numbers, params, gradients, rules=None):
+    rules = rules or parametrization.rules(parametrization.Scheme(), ModelConfig())
     transform = optim.optimizer(config, optim.multipliers(rules, params), numbers)
     state = transform.init(params)
     for gradient in gradients:
@@ -95,6 +95,38 @@ def test_adamw_equals_the_paper_and_spares_norms(tensors, clip):
         pick = lambda tree, path=path: [tree := tree[name] for name in path][-1]  # noqa: E731
         by_hand = adamw_by_hand(pick(params), [pick(g) for g in gradients], given, decay, [0.02] * 5)
         np.testing.assert_allclose(pick(seen), by_hand, rtol=2e-5, atol=1e-6)
+
+
+WIDE = parametrization.rules(parametrization.Scheme("completep", 16, 1), ModelConfig(width=64, depth=2))
+
+
+def test_adam_takes_rate_decay_and_epsilon_of_each_tensor_from_the_table(tensors):
+    params, gradients = tensors
+    config = replace(RunConfig(), {"optimizer.schedule": "constant"}).optimizer
+    given = numbers(weight_decay=0.3, clip_norm=0.0, learning_rate=0.02, warmup=0.0, epsilon=0.5)
+    seen = updated(config, given, params, gradients, WIDE)
+    for path in (("embedding",), ("block_0", "mlp", "up"), ("block_0", "mlp_norm", "scale")):
+        rule, pick = WIDE.for_path(path), lambda tree, path=path: [tree := tree[name] for name in path][-1]
+        own = given | {"epsilon": 0.5 * rule.epsilon}
+        rates = [0.02 * rule.learning_rate] * 5
+        by_hand = adamw_by_hand(pick(params), [pick(g) for g in gradients], own, 0.3 * rule.weight_decay, rates)
+        np.testing.assert_allclose(pick(seen), by_hand, rtol=2e-5, atol=1e-6)
+    assert WIDE.hidden.epsilon != WIDE.embedding.epsilon != 1
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.04, 0.0])
+def test_independent_decay_follows_the_schedule_and_not_the_rate(tensors, rate):
+    params, _ = tensors
+    config = replace(RunConfig(), {"optimizer.schedule": "wsd", "optimizer.independent_decay": True}).optimizer
+    still = [jax.tree.map(np.zeros_like, params)] * 5
+    given = numbers(weight_decay=0.01, learning_rate=rate, warmup=0.0, cooldown=0.4, steps=5)
+    rules = parametrization.rules(parametrization.Scheme("mup", 16, independent_decay=True), ModelConfig(width=64))
+    seen = updated(config, given, params, still, rules)
+    shares = [1, 1, 1, 1, 1 - np.sqrt(0.5)] if rate else [0] * 5
+    kept = np.prod([1 - 0.01 * share for share in shares])
+    for pick in (lambda tree: tree["embedding"], lambda tree: tree["block_0"]["mlp"]["up"]):
+        np.testing.assert_allclose(pick(seen), kept * pick(params), rtol=1e-5)
+    np.testing.assert_array_equal(seen["block_0"]["mlp_norm"]["scale"], params["block_0"]["mlp_norm"]["scale"])
 
 
 @pytest.mark.parametrize("nesterov", [False, True])
