@@ -28,6 +28,7 @@ class PackMember:
     run: RunConfig
     budget: float
     purpose: str
+    keep_trunk: bool  # for a longer branch
 
 
 @dataclasses.dataclass(frozen=True)

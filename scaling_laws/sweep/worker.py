@@ -158,7 +158,7 @@ def _train(job: Job, task: "Task", mailbox: Mailbox, name: str, workdir: Path) -
 
     with contextlib.ExitStack() as stack:
         orders = [
-            Order(one.run, one.budget, one.purpose, stack.enter_context(_watch(one, mailbox, workdir)))
+            Order(one.run, one.budget, one.purpose, stack.enter_context(_watch(one, mailbox, workdir)), one.keep_trunk)
             for one in job.members
         ]
         ended = loop.train_pack(

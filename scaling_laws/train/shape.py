@@ -23,6 +23,7 @@ class Shape:
     optimizer: str
     schedule: str
     nesterov: bool
+    average: str
 
     @classmethod
     def of(cls, run: RunConfig, vocab_size: int) -> "Shape":
@@ -40,4 +41,5 @@ class Shape:
             optimizer=run.optimizer.name,
             schedule=run.optimizer.schedule,
             nesterov=run.optimizer.nesterov,
+            average=run.train.average,
         )
