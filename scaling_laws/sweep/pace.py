@@ -37,10 +37,10 @@ def measured_pace(rows: Iterable[Mapping[str, Any]]) -> Pace:
     flops: dict[int, float] = {}
     seconds: dict[int, float] = {}
     for row in rows:
-        seen = [row.get(name) or 0 for name in ("n_params", "flops", "step_seconds", "steps")]
+        seen = [row.get(name) or 0 for name in ("n_params", "flops", "step_seconds")]
         if row.get("status") == "finished" and all(0 < value < math.inf for value in seen):
             size = row["n_params"]
-            own = row["steps"] if row.get("own_steps") is None else row["own_steps"]
-            flops[size] = flops.get(size, 0.0) + row["flops"] * own / row["steps"]
+            own = 1.0 if row.get("own_steps") is None else row["own_steps"] / row["steps"]
+            flops[size] = flops.get(size, 0.0) + row["flops"] * own
             seconds[size] = seconds.get(size, 0.0) + row["step_seconds"]
     return Pace(measured={size: flops[size] / seconds[size] for size in flops})
