@@ -4,8 +4,8 @@
 
 A transformer of width 32 and depth 2 on the demo's text, five seeds, budgets of 5e10, 1e11 and 2e11 FLOPs. Each seed is
 one run at a constant rate (warm-up of 15 steps) from which a cooldown branches off for each budget, so that the token
-axis costs .2 + .8 max(D) / sum(D) of separate runs: 66 %. About a minute on two cores. A grid over shapes works the same
-way, one trunk a shape and seed, as long as the learning rate does not depend on D (`sweep.lr_d_exponent` 0):
+axis costs .2 + .8 max(D) / sum(D) of separate runs: 66 %. About a minute on two cores. A grid over shapes works the
+same way, one trunk a shape and seed, as long as the learning rate does not depend on D (`sweep.lr_d_exponent` 0):
 
     python -m experiments.sweep --config=experiments/configs/trunks.py --workdir=runs/grid \
         --config.model.width=0 --config.sweep.widths=16,32,48,64

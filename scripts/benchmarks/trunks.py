@@ -1,12 +1,12 @@
 """Cooldown branches of one trunk against separate cosine runs of the same tokens, and what the token axis costs.
 
     scripts/bench trunks                       about ten minutes of one core; stopped, the same command goes on
-    scripts/bench trunks --out=FOLDER          writes trunks.csv, losses.csv and the figure there
+    scripts/bench trunks --out=FOLDER          writes runs.csv, losses.csv and the figure there
 
 The shape, budgets and seeds of experiments/configs/trunks.py. Each schedule gets the best of four peak rates at the
 middle budget, of a seed that takes no part in the comparison. Then five seeds a schedule: cosine runs each to their own
-horizon, `wsd` branches from one trunk a seed, and `constant` runs at the branches' rate whose parameters are averaged
-over a window, as in Kaddour (2022). The exit code is 0 whatever was measured.
+horizon, and `wsd` branches from one trunk a seed; and two seeds of `constant` runs at the branches' rate, whose
+parameters are averaged over a window, as in Kaddour (2022). The exit code is 0 whatever was measured.
 """
 
 import dataclasses
@@ -32,7 +32,8 @@ RATES = (0.5, 1.0, 2.0, 4.0)  # times the recipe's
 SCHEDULES: Mapping[str, dict[str, Any]] = {
     "cosine": {"optimizer.schedule": "cosine", "optimizer.warmup_steps": 0, "train.average": "none"},
     "wsd": {},
-    "constant": {"optimizer.schedule": "constant", "train.average": "window", "train.average_window": 0.2},
+    "constant": {"optimizer.schedule": "constant", "train.average": "window", "train.average_window": 0.2}
+    | {"sweep.seeds": (0, 1)},
 }
 KEPT = ("run_id", "trunk", "schedule", "learning_rate", "seed", "tokens", "flops", "steps", "own_steps", "loss")
 KEPT += ("loss_se", "averaged_loss", "status")
@@ -62,9 +63,9 @@ def run() -> None:
         found += trained(replace(recipe.get_config(), changes | {"optimizer.learning_rate": rate}), workdir / schedule)
     seen = points(found)
     print("\n".join(lines([*compared(seen), cost(found), *averages(seen)])))
-    write_atomically(out / "trunks.csv", csv_bytes(({k: row[k] for k in KEPT} for row in found), KEPT))
+    write_atomically(out / "runs.csv", csv_bytes(({k: row[k] for k in KEPT} for row in found), KEPT))
     fields = [field.name for field in dataclasses.fields(Point)]
-    write_atomically(out / "losses.csv", csv_bytes(map(dataclasses.asdict, seen), fields))
+    write_atomically(out / "losses.csv", csv_bytes((dataclasses.asdict(point) for point in seen), fields))
     static.save(drawing(seen), out)
 
 
@@ -145,16 +146,16 @@ def drawing(seen: list[Point]) -> Drawing:
     """Loss over tokens by schedule, with the spread of the seeds."""
     roles = {"cosine": ("ink", "cosine to each horizon"), "wsd": ("law", "cooldown branches of one trunk")}
     layers: list[Layer] = []
-    for schedule, (role, name) in roles.items():
-        mine = [point for point in seen if point.schedule == schedule]
-        x, y, std = (np.array([getattr(p, field) for p in mine], float) for field in ("tokens", "loss", "std"))
-        layers.append(Layer("line", name, x, y, role=role, mark="thin", legend=False))
-        layers.append(Layer("points", name, x, y, low=y - std, high=y + std, role=role, mark="dot"))
     mine = [point for point in seen if point.schedule == "constant"]
     x = np.array([point.tokens for point in mine], float)
     for name, field, role in (("constant rate", "loss", "muted"), ("its average", "averaged_loss", "approach1")):
         y = np.array([getattr(point, field) for point in mine], float)
         layers.append(Layer("points", name, x, y, role=role, mark="hollow"))
+    for schedule, (role, name) in roles.items():
+        mine = [point for point in seen if point.schedule == schedule]
+        x, y, std = (np.array([getattr(p, field) for p in mine], float) for field in ("tokens", "loss", "std"))
+        layers.append(Layer("line", name, x, y, role=role, mark="thin", legend=False))
+        layers.append(Layer("points", name, x, y, low=y - std, high=y + std, role=role, mark="dot"))
     axes = Axis("tokens", si=True), Axis("held-out loss (nats per token)")
     caption = "Means over seeds; bars are the standard deviation of one run over seeds."
     return Drawing("trunks", "Cooldown branches beside separate cosine runs", caption, (Panel(*axes, tuple(layers)),))

@@ -50,5 +50,5 @@ def test_the_cost_is_own_steps_over_all():
 def test_the_figure_has_a_spread_for_both_schedules():
     rows = [*ROWS[:6], row("constant", 1000, 2.6, averaged_loss=2.4)]
     (panel,) = trunks.drawing(trunks.points(rows)).panels
-    assert [layer.kind for layer in panel.layers] == ["line", "points"] * 2 + ["points"] * 2
-    assert [len(layer.x) for layer in panel.layers] == [1, 1, 2, 2, 1, 1]
+    assert [layer.kind for layer in panel.layers] == ["points"] * 2 + ["line", "points"] * 2
+    assert [len(layer.x) for layer in panel.layers] == [1, 1, 1, 1, 2, 2]
