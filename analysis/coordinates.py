@@ -1,7 +1,7 @@
 """Coordinate checks: does the change of every layer's activations keep its size over width, or over depth?
 
-Yang et al. 2022 (Tensor Programs V), section D.1; over depth Dey et al. 2025 (CompleteP), figure 3. A layer whose change
-grows or shrinks with the size will want another learning rate at another size.
+Yang et al. 2022 (Tensor Programs V), section D.1; over depth Dey et al. 2025 (CompleteP), figure 3. A layer whose
+change grows or shrinks with the size will want another learning rate at another size.
 """
 
 import dataclasses

@@ -94,6 +94,13 @@ class OptimizerConfig:
     clip_norm: float = setting(1.0, "global gradient norm is clipped to this; 0: never", low=0, high=1e6)
     schedule: str = setting("cosine", "shape of the rate over the run", choices=("constant", "cosine", "wsd"))
     warmup: float = setting(0.05, "share of the run with linear warm-up", low=0, high=1)
+    warmup_steps: int = setting(
+        0,
+        "steps of linear warm-up, whatever the horizon; 0: optimizer.warmup. With wsd, runs that differ in train.steps "
+        "alone are then branches of one trunk",
+        low=0,
+        high=1 << 22,
+    )
     cooldown: float = setting(0.2, "wsd: share of the run with the final decay", low=0, high=1)
     final_lr: float = setting(0.0, "rate at the horizon over peak rate", low=0, high=1)
 
@@ -117,6 +124,14 @@ class TrainConfig:
     seed: int = setting(0, "initialisation", low=0, high=2**31 - 1)
     data_seed: int = setting(0, "order of the data", low=0, high=2**31 - 1)
     eval_tokens: int = setting(131072, "held-out tokens of the final loss", low=256, high=1 << 40)
+    average: str = setting(
+        "none",
+        "also evaluate an average of the parameters: exponential over all steps, or plain over the last ones",
+        choices=("none", "ema", "window"),
+    )
+    ema_decay: float = setting(0.99, "ema: decay a step", low=0, high=0.999999)
+    average_window: float = setting(0.1, "window: share of the run that is averaged", low=0, high=1)
+    average_every: int = setting(1, "window: steps between two parameters that are averaged", low=1, high=1 << 22)
     curve_points: int = setting(20, "log-spaced points of the training curve", low=2, high=10000, identity=False)
     curve_eval_tokens: int = setting(16384, "validation tokens a curve point", low=256, high=1 << 40, identity=False)
     steps_per_dispatch: int = setting(50, "optimiser steps a dispatch", low=1, high=100000, identity=False)
@@ -226,7 +241,9 @@ class ExperimentConfig(RunConfig):
 def form(run: RunConfig) -> RunConfig:
     """What runs share that one program can advance together: all but the seeds and the numbers of the optimiser."""
     numbers = [path for path, kind in field_types(run.optimizer, "optimizer.").items() if kind is float]
-    return replace(run, dict.fromkeys(numbers, 0.0) | {"train.seed": 0, "train.data_seed": 0})
+    averaging = {"train.ema_decay": 0.0, "train.average_window": 0.0, "train.average_every": 1}
+    others = {"optimizer.warmup_steps": 0, "train.seed": 0, "train.data_seed": 0}
+    return replace(run, dict.fromkeys(numbers, 0.0) | averaging | others)
 
 
 def leaves(config: Any, prefix: str = "") -> Iterator[tuple[str, dataclasses.Field, Any]]:
@@ -378,11 +395,42 @@ def validate_run(config: RunConfig) -> None:
             f"optimizer.weight_decay: {optimizer.weight_decay:g}; "
             "allowed: 0 with optimizer.name=adam (adamw decouples it)"
         )
-    if optimizer.schedule == "wsd" and optimizer.warmup + optimizer.cooldown > 1:
+    _validate_schedule(config)
+
+
+def _validate_schedule(config: RunConfig) -> None:
+    optimizer, train = config.optimizer, config.train
+    share = 0.0 if optimizer.warmup_steps else optimizer.warmup
+    if optimizer.schedule == "wsd" and share + optimizer.cooldown > 1:
         raise ConfigError(
             f"optimizer.cooldown: {optimizer.cooldown:g}; "
             f"allowed: at most 1 - optimizer.warmup = {1 - optimizer.warmup:g}"
         )
+    if optimizer.warmup_steps > warmup_limit(config):
+        raise ConfigError(
+            f"optimizer.warmup_steps: {optimizer.warmup_steps}; allowed: at most {warmup_limit(config)} of "
+            f"{train.steps} steps, before any cooldown"
+        )
+    if train.average == "window" and on_trunk(config) and train.average_window > optimizer.cooldown:
+        raise ConfigError(
+            f"train.average_window: {train.average_window:g}; allowed: at most optimizer.cooldown = "
+            f"{optimizer.cooldown:g} with optimizer.warmup_steps, for the trunk knows no horizon"
+        )
+
+
+def on_trunk(run: RunConfig) -> bool:
+    """Whether the run is a cooldown branch: until its cooldown it is any run of the same settings and more steps."""
+    return run.optimizer.schedule == "wsd" and run.optimizer.warmup_steps > 0
+
+
+def trunk_steps(run: RunConfig) -> int:
+    """Steps of a `wsd` run at its full rate, before its cooldown: (1 - cooldown) x steps, rounded down."""
+    return min(math.floor((1 - run.optimizer.cooldown) * run.train.steps), run.train.steps - 1)
+
+
+def warmup_limit(run: RunConfig) -> int:
+    """The most `optimizer.warmup_steps` that a run has room for, before its cooldown where it has one."""
+    return trunk_steps(run) if run.optimizer.schedule == "wsd" else run.train.steps
 
 
 def validate_base(config: RunConfig) -> None:
@@ -452,3 +500,8 @@ def identity(config: RunConfig, corpus_hash: str) -> str:
     facts = {path: value for path, value in non_defaults(config).items() if path != "task.path"}
     text = json.dumps([facts, corpus_hash], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def trunk_identity(run: RunConfig, corpus_hash: str) -> str:
+    """The identity that runs of one trunk share, that of no horizon; empty where a run is no branch (`on_trunk`)."""
+    return identity(replace(run, {"train.steps": 0}), corpus_hash) if on_trunk(run) else ""

@@ -22,7 +22,7 @@ def describe(
         "task": run.task.name,
         "technique": "none",
         "strength": 0.0,
-        "trunk": "",
+        "trunk": config.trunk_identity(run, corpus_hash),
         "parametrization": run.train.parametrization,
         "width": run.model.width,
         "depth": run.model.depth,

@@ -78,7 +78,8 @@ def estimate(
     blocks = block + model.depth * model.width if model.remat and scanned else model.depth * block
     ends = share.logits * vocab_size / loss_chunks + share.stream * model.width
     gradients = n_params * (share.gradients + share.summed * (parts > 1))
-    state, work = FLOAT * n_params * (1 + MOMENTS[run.optimizer.name]), FLOAT * (gradients + tokens * (blocks + ends))
+    copies = 1 + MOMENTS[run.optimizer.name] + (run.train.average != "none")
+    state, work = FLOAT * n_params * copies, FLOAT * (gradients + tokens * (blocks + ends))
     if strategy == "vmap":
         work *= members
     elif members > 1:

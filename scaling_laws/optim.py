@@ -69,6 +69,11 @@ def _scale(config: OptimizerConfig, by: Multipliers, hyper: Hyper) -> optax.Grad
     return optax.stateless(scale)
 
 
+def steps_done(state: Any) -> jax.Array:
+    """How many updates an optimiser's state has seen: the count of its schedule, the last of the chain."""
+    return state[-1].count
+
+
 def optimizer(config: OptimizerConfig, by: Multipliers, hyper: Hyper) -> optax.GradientTransformation:
     """Clip, direction, decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2), rates by tensor and by step.
 

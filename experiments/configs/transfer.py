@@ -1,6 +1,7 @@
 """Does the best learning rate of a small model hold for a wider and a deeper one?
 
-    python -m experiments.coordinate_check --config=experiments/configs/transfer.py --workdir=runs/transfer --beside=standard
+    python -m experiments.coordinate_check --config=experiments/configs/transfer.py --workdir=runs/transfer \
+        --beside=standard
     python -m experiments.lr_sweep --config=experiments/configs/transfer.py --workdir=runs/transfer --beside=standard
 
 Byte-level transformers on the packaged presidential messages under CompleteP, base width 32 and depth 2, then 2 and 4

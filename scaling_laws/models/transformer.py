@@ -3,6 +3,8 @@
 Dimensions: B batch, L length, D width, V vocabulary.
 """
 
+from typing import Any
+
 import jax.numpy as jnp
 from flax import linen as nn
 
@@ -92,7 +94,7 @@ class Transformer(nn.Module):
         """The residual stream after all blocks."""
         if is_scanned(self.model):
             block = nn.remat(ScanBlock, prevent_cse=False) if self.model.remat else ScanBlock
-            stacked = {"params": 0, ACTIVATIONS: 0}
+            stacked: Any = {"params": 0, ACTIVATIONS: 0}
             scan = nn.scan(block, variable_axes=stacked, split_rngs={"params": True}, length=self.model.depth)
             return scan(self.model, self.rules, name="blocks")(x_BxLxD, None)[0]
         block = nn.remat(Block) if self.model.remat else Block

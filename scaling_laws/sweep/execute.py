@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from scaling_laws.config import trunk_steps
 from scaling_laws.describe import describe
 from scaling_laws.interrupts import interruptible
-from scaling_laws.sweep import schedule
+from scaling_laws.sweep import schedule, trunks
 from scaling_laws.sweep.choice import Choices
 from scaling_laws.sweep.messages import At, Died, Done, Failed, Ready, Said, Stopped, Tried, Unable
 from scaling_laws.sweep.meter import Display, Meter
@@ -75,6 +76,7 @@ def execute(
                 sweep.stop()
             sweep.advance()
         sweep.display.clear()
+        sweep.drop_trunks()
         return dataclasses.replace(sweep.summary(), terminated=sweep.stopping and asked_to_stop.terminated)
 
 
@@ -86,6 +88,7 @@ class _Execution:
         self.choices = Choices(ALONE)
         self.rows = {row["run_id"]: row for row in journal.rows() if row["status"] in SETTLED}
         self.known: set[str] = set()
+        self.trunks: set[str] = set()
         self.waiting: list[PlannedRun] = []
         self.lost: dict[str, int] = {}
         self.alone: set[str] = set()  # runs that are not to be packed again
@@ -106,6 +109,7 @@ class _Execution:
             if planned.run_id in self.known:
                 continue
             self.known.add(planned.run_id)
+            self.trunks |= {planned.trunk} - {""}
             if planned.run_id in self.rows:
                 self.skipped += 1
             else:
@@ -152,27 +156,41 @@ class _Execution:
         if self.pool.exhausted:
             raise SweepError("every worker ended before it was ready; its own message stands above")
         for each in self.pool.workers:
-            if each.idle and self.waiting:
+            ready = trunks.ready(self.waiting, self.running) if each.idle else []
+            if ready:
                 elsewhere = set().union(*(other.compiled for other in self.pool.workers if other is not each))
-                first = schedule.choose(self.waiting, each.compiled, elsewhere, len(self.pool.workers))
-                self._hand_to(each, first)
+                ahead = trunks.seconds_ahead(self.waiting)
+                first = schedule.choose(ready, each.compiled, elsewhere, len(self.pool.workers), ahead)
+                self._hand_to(each, first, ready)
 
-    def _hand_to(self, each: Worker, first: PlannedRun) -> None:
-        """`first` to an idle worker, with others where they are packed; or its form to be tried out."""
+    def _hand_to(self, each: Worker, first: PlannedRun, ready: list[PlannedRun]) -> None:
+        """`first` to an idle worker, with others that are ready where they are packed; or its form to be tried out."""
         pack, packing = [first], ALONE
         if first.run_id not in self.alone:
-            fit = [planned for planned in self.waiting if planned.run_id not in self.alone]
+            fit = [planned for planned in ready if planned.run_id not in self.alone]
             if options := self.choices.to_try(first, fit):
                 self.pool.try_out(each, first, options)
                 return
             packing = self.choices.of(first)
             pack = packing.choose(first, fit, self._saved_step)
         self.waiting = [planned for planned in self.waiting if planned not in pack]
-        self.pool.assign(each, pack, packing)
+        self.pool.assign(each, pack, packing, {one.run_id for one in pack if trunks.has_longer(one, self.waiting)})
 
-    def _saved_step(self, run_id: str) -> int:
+    def _saved_step(self, planned: PlannedRun) -> int:
         """The step from which a run will go on."""
-        return max(saved.steps(saved.folder(self.journal.workdir, run_id)), default=0)
+        own = saved.steps(saved.folder(self.journal.workdir, planned.run_id))
+        if planned.trunk:
+            shared = saved.steps(saved.folder(self.journal.workdir, planned.trunk))
+            own += [step for step in shared if step <= trunk_steps(planned.run)]
+        return max(own, default=0)
+
+    def drop_trunks(self) -> None:
+        """Remove the checkpoints of trunks from which no run is to begin any more."""
+        if not self.stopping:
+            needed = {planned.trunk for planned in (*self.waiting, *self.running)}
+            for trunk in self.trunks - needed:
+                saved.drop(saved.folder(self.journal.workdir, trunk))
+            self.trunks &= needed
 
     def _take(self, each: Worker, message: Any) -> None:
         match message:
@@ -239,6 +257,7 @@ class _Execution:
         self.meter.finished(row)
         self.say(describe_row(row, len(self.known) - len(self.waiting) - len(self.running), len(self.known)))
         self.ask_for_more()
+        self.drop_trunks()
 
     def _failed_row(self, planned: PlannedRun, reason: str, worker: str) -> Row:
         facts = dataclasses.asdict(self.facts)

@@ -29,6 +29,7 @@ class PackMember:
     budget: float | None
     purpose: str
     lr_source: str
+    keep_trunk: bool  # for a longer branch
 
 
 @dataclasses.dataclass(frozen=True)

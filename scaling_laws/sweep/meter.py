@@ -27,16 +27,17 @@ class Meter:
     def at(self, run_id: str, step: int) -> None:
         """A run has reached a step."""
         planned = self._planned[run_id]
-        self._done[run_id] = planned.flops * min(1.0, step / planned.run.train.steps)
+        own = (step - planned.begins_at) / (planned.run.train.steps - planned.begins_at)
+        self._done[run_id] = planned.own_flops * min(1.0, max(0.0, own))
 
     def finished(self, row: Mapping[str, Any]) -> None:
         """A run has ended, with whatever status: nothing of it is left to do."""
-        self._done[row["run_id"]] = self._planned[row["run_id"]].flops
+        self._done[row["run_id"]] = self._planned[row["run_id"]].own_flops
 
     @property
     def total(self) -> float:
         """FLOPs of all runs of this start."""
-        return sum(planned.flops for planned in self._planned.values())
+        return sum(planned.own_flops for planned in self._planned.values())
 
     @property
     def done(self) -> float:

@@ -40,6 +40,7 @@ def measured_pace(rows: Iterable[Mapping[str, Any]]) -> Pace:
         seen = [row.get(name) or 0 for name in ("n_params", "flops", "step_seconds")]
         if row.get("status") == "finished" and all(0 < value < math.inf for value in seen):
             size = row["n_params"]
-            flops[size] = flops.get(size, 0.0) + row["flops"]
+            own = 1.0 if row.get("own_steps") is None else row["own_steps"] / row["steps"]
+            flops[size] = flops.get(size, 0.0) + row["flops"] * own
             seconds[size] = seconds.get(size, 0.0) + row["step_seconds"]
     return Pace(measured={size: flops[size] / seconds[size] for size in flops})

@@ -48,17 +48,19 @@ class Packing:
         n_devices = machine.device_count()
         return cls(max(1, size // n_devices) * n_devices, "vmap", n_devices)
 
-    def choose(self, first: PlannedRun, waiting: Sequence[PlannedRun], at: Callable[[str], int]) -> list[PlannedRun]:
+    def choose(
+        self, first: PlannedRun, waiting: Sequence[PlannedRun], at: Callable[[PlannedRun], int]
+    ) -> list[PlannedRun]:
         """`first` and those waiting that can be advanced with it: of one form, at one step (`at`, by checkpoints).
 
         A pack over devices takes a multiple of them, or `first` alone.
         """
         if self.size == 1:
             return [first]
-        step = at(first.run_id)
+        step = at(first)
         alike = [each for each in waiting if each is not first and each.program == first.program]
         others = [each for each in alike if each.form == first.form]
-        pack = [first, *(each for each in others if at(each.run_id) == step)][: self.size]
+        pack = [first, *(each for each in others if at(each) == step)][: self.size]
         whole = len(pack) - len(pack) % self.pack_devices
         return pack[: max(1, whole)]
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from scaling_laws import compute, config
 from scaling_laws.config import AXIS, ConfigError, ExperimentConfig, ModelConfig, SweepConfig
+from scaling_laws.sweep import trunks
 from scaling_laws.sweep.pace import Pace
 from scaling_laws.sweep.planned import (
     PlannedRun,
@@ -24,6 +25,7 @@ from scaling_laws.sweep.sizing import Extent, Sizing
 
 MOST_SHAPES = 50_000  # shapes x budgets that are looked at
 MOST_RUNS = 5000  # of a plan, which then is made in seconds
+LONG = 1 << 40  # steps
 BUDGET_TOLERANCE = 0.02  # a run whose whole steps miss its budget by more than this share of it is refused
 
 
@@ -71,7 +73,7 @@ def plan(experiment: ExperimentConfig, facts: TaskFacts, pace: Pace | None = Non
         refusals += refused
         for planned in group:
             runs.setdefault(planned.run_id, planned)
-    planned = tuple(runs.values())
+    planned = trunks.share(runs.values(), pace)
     return Plan(experiment, facts, pace, planned, tuple(refusals), sizing.notes(planned))
 
 
@@ -92,7 +94,8 @@ def _check(experiment: ExperimentConfig, facts: TaskFacts) -> None:
             f"train.batch_size: {experiment.train.batch_size} windows of {experiment.task.context} tokens exceed the "
             f"train split; allowed: at most {facts.unique_tokens // experiment.task.context}"
         )
-    neutral = config.replace(config.run_part(experiment), {"model.width": 2, "model.depth": 1})
+    neutral = {"model.width": 2, "model.depth": 1, "train.steps": LONG}  # what fits a run of any steps
+    neutral = config.replace(config.run_part(experiment), neutral)
     config.validate_run(config.replace(neutral, {"model.n_heads": 1}))
 
 
@@ -157,7 +160,7 @@ def _group(
     extents = {c.model: sizing.extent(c.counts, budget) for c in candidates}
     reasons = {
         c.model: sizing.batch_reason(extents[c.model])
-        or _budget_reason(sweep, c.counts, facts, budget, extents[c.model])
+        or _budget_reason(sizing.experiment, c.counts, facts, budget, extents[c.model])
         for c in candidates
     }
     centre = _centre(sweep, [c for c in candidates if not reasons[c.model]], budget)
@@ -196,14 +199,20 @@ def _centre(sweep: SweepConfig, fitting: list[_Candidate], budget: float) -> flo
     return math.sqrt(min(sizes) * max(sizes))
 
 
-def _budget_reason(sweep: SweepConfig, counts: compute.Counts, facts: TaskFacts, budget: float, extent: Extent) -> str:
+def _budget_reason(
+    experiment: ExperimentConfig, counts: compute.Counts, facts: TaskFacts, budget: float, extent: Extent
+) -> str:
     """Why a shape cannot run at a budget, or an empty string."""
-    steps, tokens = extent.steps, extent.tokens
+    sweep, steps, tokens = experiment.sweep, extent.steps, extent.tokens
     if steps < sweep.min_steps:
         return f"budget too small: {steps} steps, sweep.min_steps is {sweep.min_steps}"
     if tokens > sweep.max_epochs * facts.unique_tokens:
         epochs = tokens / facts.unique_tokens
         return f"data too small: {epochs:.2f} epochs, sweep.max_epochs is {sweep.max_epochs:g}"
+    warmup = experiment.optimizer.warmup_steps
+    room = config.warmup_limit(config.replace(config.run_part(experiment), {"train.steps": steps}))
+    if warmup > room:
+        return f"budget too small: room for {room} steps of warm-up, optimizer.warmup_steps is {warmup}"
     miss = abs(counts.flops_per_token * tokens / budget - 1)
     if miss > BUDGET_TOLERANCE:
         return f"whole steps miss the budget by {100 * miss:.1f} %; allowed: {100 * BUDGET_TOLERANCE:g} %"

@@ -33,6 +33,8 @@ class PlannedRun:
     epochs: float
     tokens_per_param: float
     expected_seconds: float  # of one core, without compiling
+    trunk: str  # what its sibling branches share (`config.trunk_identity`), or nothing
+    begins_at: int = 0  # the step that a shorter branch hands over at; 0: from the beginning
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -48,6 +50,11 @@ class PlannedRun:
     def form(self) -> RunConfig:
         """`config.form` of the run: runs of one form can be advanced by one program."""
         return config.form(self.run)
+
+    @property
+    def own_flops(self) -> float:
+        """FLOPs of the steps that it trains itself."""
+        return self.flops * (1 - self.begins_at / self.run.train.steps)
 
 
 def nearest_integer(value: float) -> int:
@@ -93,4 +100,5 @@ def planned_run(
         epochs=tokens / facts.unique_tokens,
         tokens_per_param=tokens / counts.n_params,
         expected_seconds=pace.seconds(run, counts, tokens),
+        trunk=config.trunk_identity(run, facts.corpus_hash),
     )

@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from multiprocessing import connection
 from pathlib import Path
 from typing import Any
@@ -134,12 +134,15 @@ class Pool:
         each.compiled.add(planned.program)
         each.send(Trial(planned.run, tuple((one.size, one.strategy, one.pack_devices) for one in options)))
 
-    def assign(self, each: Worker, pack: Sequence[PlannedRun], packing: Packing) -> None:
-        """Hand runs of one form to an idle worker."""
+    def assign(self, each: Worker, pack: Sequence[PlannedRun], packing: Packing, awaited: Collection[str] = ()) -> None:
+        """Hand runs of one form to an idle worker; those `awaited` (run_ids) leave a checkpoint of their trunk."""
         each.jobs = list(pack)
         each.begin(time.monotonic())
         each.compiled.add(pack[0].program)
-        members = tuple(PackMember(one.run_id, one.run, one.budget, one.purpose, one.lr_source) for one in pack)
+        members = tuple(
+            PackMember(one.run_id, one.run, one.budget, one.purpose, one.lr_source, keep_trunk=one.run_id in awaited)
+            for one in pack
+        )
         alone = len(members) == 1
         strategy = "map" if alone else packing.strategy
         each.send(Job(members, strategy, 1 if alone else packing.pack_devices))

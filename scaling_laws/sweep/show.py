@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from scaling_laws import memory
 from scaling_laws.config import RunConfig
 from scaling_laws.progress import duration
-from scaling_laws.sweep import machine
+from scaling_laws.sweep import machine, trunks
 from scaling_laws.sweep.plan import Plan
 from scaling_laws.sweep.planned import PlannedRun, TaskFacts
 from scaling_laws.train import parts
@@ -59,9 +59,10 @@ def align(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def totals(plan: Plan, n_workers: int) -> list[str]:
-    """Runs, distinct programs, FLOPs and expected time in one line, and what rates and batches rest on."""
+    """Runs, programs, FLOPs and expected time in one line; what rates and batches rest on; what trunks save."""
     seconds = sum(planned.expected_seconds for planned in plan.runs)
-    longest = max((planned.expected_seconds for planned in plan.runs), default=0.0)
+    alone = [planned.expected_seconds for planned in plan.runs if not planned.trunk]
+    longest = max([*alone, *trunks.seconds_ahead(plan.runs).values()], default=0.0)
     wall = max(seconds / n_workers, longest)
     flops = sum(planned.flops for planned in plan.runs)
     source = "measured here" if plan.pace.measured else f"at {plan.pace.default:.3g} FLOP/s a worker, to be measured"
@@ -71,6 +72,7 @@ def totals(plan: Plan, n_workers: int) -> list[str]:
         f"{plural(len(plan.runs), 'run')}, {programs}, {flops:.4g} FLOPs, "
         f"about {duration(wall)} on {plural(n_workers, 'worker')} ({source}), compiling{check} on top",
         *plan.notes,
+        *filter(None, [trunks.saving(plan.runs)]),
     ]
 
 

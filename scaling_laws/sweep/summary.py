@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scaling_laws.progress import duration
+from scaling_laws.sweep import trunks
 from scaling_laws.sweep.show import plural
 from scaling_laws.table import STATUSES
 
@@ -43,6 +44,15 @@ class Summary:
         idle = max(0.0, self.workers * self.wall_seconds - self.start_seconds - working)
         return {"start": self.start_seconds, **parts, "write": self.write_seconds, "idle": idle}
 
+    def saved(self) -> str:
+        """What branches saved over separate runs, by the steps that were taken; empty where no run is a branch."""
+        steps = [row for row in self.rows if row.get("own_steps")]
+        if not any(row["trunk"] for row in steps):
+            return ""
+        separate = [row["flops"] * row["steps_done"] / row["steps"] for row in steps]
+        own = [flops * row["own_steps"] / row["steps_done"] for row, flops in zip(steps, separate, strict=True)]
+        return trunks.describe(sum(own), sum(separate), "saved")
+
     def line(self) -> str:
         """`24 runs, 6 programs, ...`: counts, and the seconds of all workers together by what they were spent on."""
         programs = plural(len({(row["width"], row["depth"], row["batch_size"]) for row in self.rows}), "program")
@@ -50,6 +60,7 @@ class Summary:
         parts = " / ".join(f"{seconds:.0f}" for seconds in spent.values())
         others = [f"{self.count(status)} {status}" for status in STATUSES[1:] if self.count(status)]
         others += [f"{self.skipped} done before"] if self.skipped else []
+        others += [self.saved()] if self.saved() else []
         tail = f" ({', '.join(others)})" if others else ""
         return (
             f"{plural(len(self.rows), 'run')}, {programs}, {parts} seconds {' / '.join(spent)}, "

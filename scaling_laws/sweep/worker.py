@@ -157,9 +157,10 @@ def _train(job: Job, task: "Task", mailbox: Mailbox, name: str, workdir: Path) -
     from scaling_laws.train.member import Order
 
     with contextlib.ExitStack() as stack:
+        watches = [stack.enter_context(_watch(one, mailbox, workdir)) for one in job.members]
         orders = [
-            Order(one.run, one.budget, one.purpose, stack.enter_context(_watch(one, mailbox, workdir)), one.lr_source)
-            for one in job.members
+            Order(one.run, one.budget, one.purpose, watch, one.lr_source, one.keep_trunk)
+            for one, watch in zip(job.members, watches, strict=True)
         ]
         ended = loop.train_pack(
             orders,

@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from scaling_laws.config import nearest
 
-# 2: init_seconds apart from compile_seconds; 3: spikes, bad_step, good_loss, grad_norm; Parquet sealed; 4: lr_source
+# 2: init_seconds apart from compile_seconds; 3: spikes, bad_step, good_loss, grad_norm; Parquet sealed;
+# 4: own_steps, averaged_loss, averaged_loss_se; trunk filled; lr_source
 VERSION = 4
 VERSION_KEY = b"scaling_laws.version"
 REQUIRED = object()  # the default of a column that a row must bring along
@@ -59,7 +60,7 @@ RUN_COLUMNS = (
     Column("task", str, "", "data and loss"),
     Column("technique", str, "", "what is studied on top of the baseline", "none"),
     Column("strength", float, "", "strength of the technique; 0 is neutral", 0.0),
-    Column("trunk", str, "", "run_id of the run this one branched from", ""),
+    Column("trunk", str, "", "what cooldown branches share: the identity of the run without its horizon", ""),
     Column("parametrization", str, "", "rules for initialisation, rates and multipliers"),
     Column("width", int, "", "residual width"),
     Column("depth", int, "", "number of blocks"),
@@ -92,6 +93,8 @@ RUN_COLUMNS = (
     Column("loss_se", float, "nats/token", "standard error of loss across windows", None),
     Column("bits_per_byte", float, "bits/byte", "held-out loss a byte of text", None),
     Column("eval_tokens", int, "tokens", "held-out tokens behind loss", None),
+    Column("averaged_loss", float, "nats/token", "held-out loss of the averaged parameters (train.average)", None),
+    Column("averaged_loss_se", float, "nats/token", "standard error of averaged_loss across windows", None),
     Column("spikes", int, "steps", "steps whose loss or gradient stood far above those before", 0),
     Column("bad_step", int, "steps", "step at which the run diverged, or its last train of spikes began", None),
     Column("good_loss", float, "nats/token", "mean training loss before bad_step", None),
@@ -103,14 +106,15 @@ RUN_COLUMNS = (
     ),
     # not a result: where the curve is read decides what it averages over
     _provenance("train_loss", float, "nats/token", "mean training loss between the last two points of the curve"),
+    _provenance("own_steps", int, "steps", "steps_done without those that came with a checkpoint of its trunk"),
     _provenance("hardware_flops", float, "FLOP", "flops and what rematerialisation computes again"),
     _provenance("xla_flops", float, "FLOP", "XLA's total: elementwise work too, but a scan over layers counts once"),
     _provenance("wall_seconds", float, "s", "from start to row, compiling and evaluation included"),
     _provenance("compile_seconds", float, "s", "tracing and compiling, or loading what was compiled before"),
     _provenance("init_seconds", float, "s", "initialising, and placing state and data"),
-    _provenance("step_seconds", float, "s", "spent in optimiser steps"),
+    _provenance("step_seconds", float, "s", "spent in optimiser steps, own_steps of them"),
     _provenance("eval_seconds", float, "s", "spent in evaluation"),
-    _provenance("tokens_per_second", float, "tokens/s", "tokens over step_seconds"),
+    _provenance("tokens_per_second", float, "tokens/s", "tokens of own_steps over step_seconds"),
     _provenance("device", str, "", "kind of the device"),
     _provenance("backend", str, "", "cpu, gpu or tpu"),
     _provenance("n_devices", int, "devices", "devices the run was spread over"),

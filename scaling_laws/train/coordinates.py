@@ -112,7 +112,8 @@ class _Built:
         return states.tree({"params": self.template}, states.initial(named, rules, seed))["params"]
 
     def _loss(self, params: Any, windows: Any) -> Any:
-        return self.module.apply({"params": params}, windows[:, :-1], windows[:, 1:]).mean()
+        losses_BxL: Any = self.module.apply({"params": params}, windows[:, :-1], windows[:, 1:])
+        return losses_BxL.mean()
 
     def _activations(self, params: Any, windows: Any) -> dict[str, Any]:
         logits, seen = self.module.apply({"params": params}, windows[:, :-1], mutable=[ACTIVATIONS])

@@ -6,6 +6,7 @@ checkpoint holds the state, the losses since the last curve point and the curve 
 """
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,8 +18,9 @@ from scaling_laws import config, provenance
 from scaling_laws.config import RunConfig
 from scaling_laws.tasks import batches
 from scaling_laws.tasks.catalog import Task
+from scaling_laws.train import state as states
 from scaling_laws.train.layout import Layout
-from scaling_laws.train.member import Member, Order, Progress, Row, Watcher
+from scaling_laws.train.member import Member, Order, Row, Watcher
 from scaling_laws.train.programs import Programs, programs, stack
 from scaling_laws.train.shape import Shape
 from scaling_laws.train.state import State, params
@@ -33,8 +35,15 @@ class StopRequested(Exception):
     """Raised inside `train` when its caller asked it to stop; checkpoints have been written."""
 
 
-def curve_steps(steps: int, points: int) -> list[int]:
-    """Log-spaced step counts at which the curve is read, the last one being `steps`."""
+def curve_steps(steps: int, points: int, absolute: bool = False) -> list[int]:
+    """Log-spaced step counts at which the curve is read, the last one being `steps`.
+
+    `points` of them over three decades; `absolute`: from the first step on, whatever the horizon.
+    """
+    if absolute:
+        ratio = 1000 ** (1 / (points - 1))
+        count = math.floor(math.log(steps) / math.log(ratio)) + 1
+        return sorted({steps, *(round(ratio**k) for k in range(count))})
     spaced = np.geomspace(max(1, steps / 1000), steps, points)
     return sorted({round(s) for s in spaced.tolist()} | {steps})
 
@@ -56,8 +65,9 @@ class _Pack:
         self.compile_seconds = time.perf_counter() - began
         self.train_T, self.eval_T = self.programs.place_texts(task.train, np.concatenate([task.valid, task.heldout]))
         self.hyper = stack([member.hyper for member in self.members])
-        self.done, states = self._restored()
-        self.state = self.programs.place_states(states)
+        self.done, restored = self._restored()
+        self.state = self.programs.place_states(restored)
+        self.branches = {member.branches_at for member in self.members}
         self.saved_at, self.mark = time.monotonic(), time.perf_counter()
         first = self.members[0]  # as all of them
         tokens = len(self.members) * self.train.batch_size * self.context
@@ -71,15 +81,15 @@ class _Pack:
     def _restored(self) -> tuple[int, list[State]]:
         """The latest step of which every member has a sound checkpoint, and the states there; else the beginning."""
         fresh = [self.programs.initial_state(member.run.train.seed) for member in self.members]
-        common = set.intersection(*(set(member.checkpoints.steps()) for member in self.members))
+        common = set.intersection(*(member.beginnings() for member in self.members))
         for done in sorted(common, reverse=True):
-            tried = [m.checkpoints.restore(state, at=done) for m, state in zip(self.members, fresh, strict=True)]
+            tried = [member.restore(state, at=done) for member, state in zip(self.members, fresh, strict=True)]
             found = [each for each in tried if each]
             if len(found) == len(tried):
-                for member, (_, _, extra) in zip(self.members, found, strict=True):
-                    member.progress = Progress.resumed_from(extra)
-                    self.say(f"{member.run_id}: resumed at step {done} of {self.train.steps}")
-                return done, [state for _, state, _ in found]
+                for member, (_, progress, line) in zip(self.members, found, strict=True):
+                    member.progress = progress
+                    self.say(line)
+                return done, [state for state, _, _ in found]
         return 0, fresh
 
     def advance_to(self, target: int, stop: Callable[[], bool]) -> Iterator[Member]:
@@ -87,7 +97,8 @@ class _Pack:
         pending: tuple[int, Any] | None = None
         self.mark = time.perf_counter()
         while self.done < target and self.alive:
-            count = min(self.train.steps_per_dispatch, target - self.done, max(1, int(DISPATCH / self.step_seconds)))
+            until = min((step for step in self.branches if self.done < step < target), default=target)
+            count = min(self.train.steps_per_dispatch, until - self.done, max(1, int(DISPATCH / self.step_seconds)))
             alive_M = np.array([member.alive for member in self.members])
             self.state, *seen = self.programs.advance(
                 self.state, self.hyper, self.train_T, self._starts(count), count, alive_M
@@ -97,10 +108,13 @@ class _Pack:
                 yield from self._take(*pending)
             pending = (count, seen)
             stopping = stop() and self.done < self.train.steps  # at the end the rows are a moment away
-            if stopping or self._checkpoint_due():
+            if stopping or self.done in self.branches or self._checkpoint_due():
                 yield from self._take(*pending)
                 pending = None
-                self._save()
+                if self.done in self.branches:
+                    self._save_trunks()
+                if stopping or self._checkpoint_due():
+                    self._save()
                 self.mark = time.perf_counter()
                 if stopping and self.alive:
                     raise StopRequested(f"{self._name()}: stopped at step {self.done}, checkpoint written")
@@ -111,6 +125,11 @@ class _Pack:
         """Tell the watchers where their runs stand."""
         for member in self.alive:
             member.tell()
+
+    def replay(self) -> None:
+        """Show the watchers what their runs have of their trunks."""
+        for member in self.members:
+            member.replay()
 
     def _name(self) -> str:
         return " ".join(member.run_id for member in self.alive)
@@ -147,14 +166,21 @@ class _Pack:
                 member.checkpoints.save(self.done, state, dataclasses.asdict(member.progress))
         self.saved_at = time.monotonic()
 
-    def evaluate(self, split: str, n_tokens: int) -> tuple[np.ndarray, np.ndarray]:
-        """Losses (M, n) of the windows of `n_tokens` of `valid` or `heldout`, and their starts (n,) in the split."""
+    def _save_trunks(self) -> None:
+        """Keep the states of the members that others begin from at this step."""
+        for member, state in zip(self.members, self.programs.fetch_states(self.state), strict=True):
+            if member.alive and member.branches_at == self.done:
+                member.save_trunk(self.done, state)
+
+    def evaluate(self, split: str, n_tokens: int, state: Any = None) -> tuple[np.ndarray, np.ndarray]:
+        """Losses (M, n) of the windows of `n_tokens` of `valid` or `heldout`, and their starts (n,) in the split; of
+        the present parameters, or of those in `state`."""
         began = time.perf_counter()
         size, tokens = self.programs.shape.batch_size, self.task.split(split)
         starts = batches.eval_starts(len(tokens), self.context, n_tokens)
         place = starts + (len(self.task.valid) if split == "heldout" else 0)
         padded = np.concatenate([place, np.zeros(-len(starts) % size, np.int32)]).reshape(-1, size)
-        queued = [self.programs.losses_MxB(self.state, self.eval_T, batch) for batch in padded]
+        queued = [self.programs.losses_MxB(state or self.state, self.eval_T, batch) for batch in padded]
         found = []
         for losses_MxB in queued:
             found.append(np.asarray(losses_MxB))
@@ -164,6 +190,13 @@ class _Pack:
         for member in self.alive:
             member.progress.eval_seconds += spent
         return losses.astype(float), starts
+
+    def averaged_losses(self) -> Sequence[np.ndarray | None]:
+        """The members' losses (n,) of the held-out windows under the averages of their parameters, where kept."""
+        average = states.averaged(self.state)
+        if not average:
+            return [None] * len(self.members)
+        return list(self.evaluate("heldout", self.train.eval_tokens, average)[0])
 
     def point(self) -> None:
         """Read the curves at the present step."""
@@ -221,7 +254,9 @@ def train_pack(
         return row, member.progress.curve
 
     pack.tell()
-    for target in curve_steps(pack.train.steps, pack.train.curve_points):
+    pack.replay()
+    points = curve_steps(pack.train.steps, pack.train.curve_points, config.on_trunk(orders[0].run))
+    for target in points:
         if target <= pack.done and not pack.behind(target):
             continue
         for member in pack.advance_to(target, stop):
@@ -232,9 +267,10 @@ def train_pack(
         if probe:
             probe(pack.members[0].progress.curve[-1], pack.parameters)
     losses, starts = pack.evaluate("heldout", pack.train.eval_tokens)
-    for member, losses_n in zip(pack.members, losses, strict=True):
+    averages = pack.averaged_losses()
+    for member, losses_n, averaged_n in zip(pack.members, losses, averages, strict=True):
         if member.alive:
-            yield ended(member, member.finished(losses_n, starts))
+            yield ended(member, member.finished(losses_n, starts, averaged_n))
 
 
 def train(

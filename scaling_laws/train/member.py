@@ -15,8 +15,10 @@ from scaling_laws.tasks.catalog import Task
 from scaling_laws.train import saved
 from scaling_laws.train.checkpoint import Checkpoints
 from scaling_laws.train.health import Health
+from scaling_laws.train.state import State
 
 Row = dict[str, Any]
+CURVE_VALUES = ("train_loss", "grad_norm", "loss", "learning_rate")
 
 
 class Watcher(Protocol):
@@ -41,6 +43,7 @@ class Order:
     purpose: str = "single"
     watch: Watcher | None = None
     lr_source: str = OWN_SETTING
+    keep_trunk: bool = False  # for a longer run, which then begins where this one's cooldown does
 
 
 @dataclasses.dataclass
@@ -52,13 +55,25 @@ class Progress:
     health: Health = dataclasses.field(default_factory=Health)
     curve: list[Row] = dataclasses.field(default_factory=list)
     resumed: int = 0
+    branched_at: int = 0  # steps that were its trunk's; the seconds are those of its own steps
     step_seconds: float = 0.0
     eval_seconds: float = 0.0
 
     @classmethod
     def resumed_from(cls, extra: dict[str, Any]) -> "Progress":
         """What a checkpoint kept of it, resumed once more."""
-        return cls(**{**extra, "health": Health(**extra["health"]), "resumed": extra["resumed"] + 1})
+        return cls._kept({**extra, "resumed": extra["resumed"] + 1})
+
+    @classmethod
+    def branched_from(cls, extra: dict[str, Any], run_id: str, step: int) -> "Progress":
+        """What its trunk has behind it at a step, as the beginning of another run."""
+        curve = [{**point, "run_id": run_id} for point in extra["curve"]]
+        own = {"curve": curve, "resumed": 0, "branched_at": step, "step_seconds": 0.0, "eval_seconds": 0.0}
+        return cls._kept(extra | own)
+
+    @classmethod
+    def _kept(cls, extra: dict[str, Any]) -> "Progress":
+        return cls(**{**extra, "health": Health(**extra["health"])})
 
     @property
     def read(self) -> int:
@@ -77,7 +92,40 @@ class Member:
         self.counts = compute.count(order.run.model, task.vocab_size, order.run.task.context)
         self.hyper = hyper.hyperparameters(order.run)
         self.checkpoints = Checkpoints(saved.folder(folder, self.run_id), say=say)
+        self.trunk = config.trunk_identity(order.run, task.content_hash)
+        self.trunk_checkpoints = Checkpoints(saved.folder(folder, self.trunk), say=say) if self.trunk else None
         self.progress, self.alive = Progress(), True
+
+    @property
+    def branches_at(self) -> int:
+        """The step at which others want this run's state; 0: none."""
+        return config.trunk_steps(self.run) if self.trunk and self.order.keep_trunk else 0
+
+    def beginnings(self) -> set[int]:
+        """Steps of checkpoints, sound or not, from which it may go on: its own, and its trunk's before its cooldown."""
+        return {*self.checkpoints.steps(), *self._trunk_steps()}
+
+    def restore(self, template: State, at: int) -> tuple[State, Progress, str] | None:
+        """State and progress at a step with a sound checkpoint, and a line on where they are from; None without."""
+        steps = self.run.train.steps
+        if found := self.checkpoints.restore(template, at=at):
+            return found[1], Progress.resumed_from(found[2]), f"{self.run_id}: resumed at step {at} of {steps}"
+        trunk = self.trunk_checkpoints if at in self._trunk_steps() else None
+        if trunk and (found := trunk.restore(template, at=at)):
+            line = f"{self.run_id}: branches off its trunk at step {at} of {steps}"
+            return found[1], Progress.branched_from(found[2], self.run_id, at), line
+        return None
+
+    def save_trunk(self, step: int, state: State) -> None:
+        """Keep the state for longer runs of the trunk, unless one is kept there that serves them as well."""
+        assert self.trunk_checkpoints is not None
+        if step > max(self.trunk_checkpoints.steps(), default=0):
+            self.trunk_checkpoints.save(step, state, dataclasses.asdict(self.progress))
+
+    def _trunk_steps(self) -> list[int]:
+        if self.trunk_checkpoints is None:
+            return []
+        return [step for step in self.trunk_checkpoints.steps() if step <= config.trunk_steps(self.run)]
 
     def window_starts(self, first: int, count: int) -> np.ndarray:
         """(count, batch) starts of the windows of the steps from `first` on."""
@@ -114,6 +162,12 @@ class Member:
         if self.order.watch:
             self.order.watch.scalars(done, values)
 
+    def replay(self) -> None:
+        """Show the watcher the trunk's part of the curve, when the run has just branched off."""
+        if self.order.watch and self.progress.branched_at and not self.progress.resumed:
+            for point in self.progress.curve:
+                self.order.watch.scalars(point["step"], {name: point[name] for name in CURVE_VALUES})
+
     def row(self, final: Row) -> Row:
         """The run's row of the runs table but for where and when it ran; `final`: status, reason, held-out loss."""
         run, task, progress = self.run, self.task, self.progress
@@ -125,17 +179,21 @@ class Member:
             unique_tokens=task.unique_tokens,
             corpus_hash=task.content_hash,
         )
-        trained = progress.read * run.train.batch_size * run.task.context
+        own_steps = progress.read - progress.branched_at
+        trained = own_steps * run.train.batch_size * run.task.context
         row |= {
             "purpose": self.order.purpose,
             "budget": self.order.budget,
             "lr_source": self.order.lr_source,
             "steps_done": progress.read,
+            "own_steps": own_steps,
             "train_loss": progress.curve[-1]["train_loss"] if progress.curve else None,
             "loss": None,
             "loss_se": None,
             "bits_per_byte": None,
             "eval_tokens": None,
+            "averaged_loss": None,
+            "averaged_loss_se": None,
             "resumed": progress.resumed,
             "tokens_per_second": trained / progress.step_seconds if progress.step_seconds else None,
             "step_seconds": progress.step_seconds,
@@ -148,8 +206,9 @@ class Member:
         reason = f"training loss or gradient not finite, or loss above {self.run.train.stop_loss:g}"
         return {"status": "diverged", "reason": reason, **self.progress.health.diverged(self.progress.read)}
 
-    def finished(self, losses: np.ndarray, starts: np.ndarray) -> Row:
-        """What a row says of a run at its horizon, from the losses of the held-out windows at `starts`."""
+    def finished(self, losses: np.ndarray, starts: np.ndarray, averaged: np.ndarray | None = None) -> Row:
+        """What a row says of a run at its horizon, from the losses of the held-out windows at `starts`: those of its
+        parameters, and of their average where one is kept."""
         loss, error = metrics.loss_and_se(losses)
         targets = self.task.heldout[starts[:, None] + np.arange(1, self.run.task.context + 1)]
         n_bytes = int(self.task.token_bytes[targets].sum())
@@ -158,5 +217,7 @@ class Member:
             return {"status": "diverged", "reason": "held-out loss not finite", **health.diverged(steps - 1)}
         bits = metrics.bits_per_byte(loss, targets.size, n_bytes)
         found = {"loss": loss, "loss_se": error, "bits_per_byte": bits, "eval_tokens": targets.size}
+        if averaged is not None:
+            found["averaged_loss"], found["averaged_loss_se"] = metrics.loss_and_se(averaged)
         status, reason = health.verdict(steps)
         return {"status": status, "reason": reason, **health.columns()} | found

@@ -1,12 +1,13 @@
-"""Where a run's checkpoints lie, without JAX: the parent of a sweep looks, its workers write."""
+"""Where the checkpoints of runs and trunks lie, without JAX: the parent of a sweep looks, its workers write."""
 
+import shutil
 from pathlib import Path
 
 PREFIX = "step_"
 
 
 def folder(workdir: Path, run_id: str) -> Path:
-    """The folder of a run's checkpoints."""
+    """The folder of the checkpoints of a run, or of a trunk."""
     return workdir / "checkpoints" / run_id
 
 
@@ -18,3 +19,8 @@ def checkpoints(folder: Path) -> list[Path]:
 def steps(folder: Path) -> list[int]:
     """Their steps."""
     return [int(path.name.removeprefix(PREFIX)) for path in checkpoints(folder)]
+
+
+def drop(folder: Path) -> None:
+    """Remove all of them, and the folder."""
+    shutil.rmtree(folder, ignore_errors=True)

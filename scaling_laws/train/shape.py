@@ -25,6 +25,7 @@ class Shape:
     schedule: str
     nesterov: bool
     z_loss: bool
+    average: str
 
     @classmethod
     def of(cls, run: RunConfig, vocab_size: int) -> "Shape":
@@ -43,4 +44,5 @@ class Shape:
             schedule=run.optimizer.schedule,
             nesterov=run.optimizer.nesterov,
             z_loss=run.train.z_loss > 0,
+            average=run.train.average,
         )

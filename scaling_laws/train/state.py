@@ -1,4 +1,4 @@
-"""The state of a run: arrays by name, `params/...` and `opt_state/...`.
+"""The state of a run: arrays by name, `params/...` and `opt_state/...`, and `average/...` where one is kept.
 
 By name and not as a tree, so that whoever starts, keeps or restores a run needs neither the model nor the optimiser.
 """
@@ -12,7 +12,7 @@ import numpy as np
 from scaling_laws.parametrization import Rules
 
 State = dict[str, Any]
-PARAMS = "params/"
+PARAMS, AVERAGE = "params/", "average/"
 
 
 def named(tree: Any) -> State:
@@ -36,10 +36,16 @@ def params(state: State) -> State:
     return {name: leaf for name, leaf in state.items() if name.startswith(PARAMS)}
 
 
+def averaged(state: State) -> State:
+    """The averages of the parameters, under the parameters' names; empty where none are kept."""
+    found = {name: leaf for name, leaf in state.items() if name.startswith(AVERAGE)}
+    return {PARAMS + name.removeprefix(AVERAGE): leaf for name, leaf in found.items()}
+
+
 def initial(template: Mapping[str, Any], rules: Rules, seed: int) -> State:
     """Fresh parameters and optimiser state (NumPy) in the shapes and dtypes of `template`.
 
-    Parameters are normal with each tensor's mean and deviation by its rule; the optimiser starts from zeros. Drawn on
+    Parameters are normal with each tensor's mean and deviation by its rule; all else starts from zeros. Drawn on
     the host, so that initialising compiles nothing and is the same on every backend and jax version; a tensor's stream
     is seeded by (seed, its name), so that no tensor's values depend on which others exist.
     """

@@ -15,7 +15,7 @@ from scaling_laws.models import families
 from scaling_laws.train import flat
 from scaling_laws.train.shape import Shape
 
-Tree = dict[str, Any]  # params, opt_state
+Tree = dict[str, Any]  # params, opt_state, and average where one is kept
 JOINED = 1 << 20  # bytes of parameters up to which they are one vector: a sixth less compiling for four copies more
 
 
@@ -41,7 +41,13 @@ class Step:
         tokens_BxL = jax.ShapeDtypeStruct((1, self.shape.context), jnp.int32)
         params: Any = jax.eval_shape(self.module.init, jax.random.key(0), tokens_BxL)["params"]
         transform = self._optimizer(params, flat.Tensors(), hyper.hyperparameters(RunConfig()))
-        return {"params": params, "opt_state": jax.eval_shape(transform.init, params)}
+        state = {"params": params, "opt_state": jax.eval_shape(transform.init, params)}
+        return state | ({"average": params} if self.averages else {})
+
+    @property
+    def averages(self) -> bool:
+        """Whether the state holds an average of the parameters beside them."""
+        return self.shape.average != "none"
 
     def losses_B(self, params: Any, text_T: jax.Array, starts_B: jax.Array) -> jax.Array:
         """Mean cross-entropy of each window in nats per token, float32."""
@@ -60,19 +66,29 @@ class Step:
         transform = self._optimizer(params, form, numbers)
 
         def body(k: jax.Array, carry: Any) -> Any:
-            joined, opt_state, losses_K, norms_K = carry
+            joined, opt_state, average, losses_K, norms_K = carry
             loss, grads = self._loss_and_gradients(form.split(joined), numbers, text_T, starts_KxB[k])
             grads = form.join(grads)
             updates, opt_state = transform.update(grads, opt_state, joined)
             updates = jax.tree.map(lambda update: jnp.where(alive, update, 0), updates)
             losses_K, norms_K = losses_K.at[k].set(loss), norms_K.at[k].set(optax.tree.norm(grads))
-            return optax.apply_updates(joined, updates), opt_state, losses_K, norms_K
+            joined = optax.apply_updates(joined, updates)
+            return joined, opt_state, self._averaged(average, joined, opt_state, numbers), losses_K, norms_K
 
         nothing_K = jnp.zeros(self.shape.steps_per_dispatch, jnp.float32)
-        carry = (form.join(params), flat.within(form.join, opt_state, opt_state), nothing_K, nothing_K)
-        joined, joined_opt_state, losses_K, norms_K = jax.lax.fori_loop(0, count, body, carry)
+        average = form.join(state["average"]) if self.averages else ()
+        carry = (form.join(params), flat.within(form.join, opt_state, opt_state), average, nothing_K, nothing_K)
+        joined, joined_opt_state, average, losses_K, norms_K = jax.lax.fori_loop(0, count, body, carry)
         after = {"params": form.split(joined), "opt_state": flat.within(form.split, opt_state, joined_opt_state)}
+        after |= {"average": form.split(average)} if self.averages else {}
         return after, losses_K, norms_K
+
+    def _averaged(self, average: Any, params: Any, opt_state: Any, numbers: Any) -> Any:
+        """The average with the new parameters in it; nothing where none is kept."""
+        if not self.averages:
+            return average
+        weight = hyper.average_weight(self.shape.average, optim.steps_done(opt_state), numbers)
+        return jax.tree.map(lambda mean, param: mean + weight * (param - mean), average, params)
 
     def _form(self, params: Any) -> flat.Tensors:
         size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(params))

@@ -172,7 +172,7 @@ def test_a_newer_version_is_refused(tmp_path):
     Journal(tmp_path).close()  # the refusal gave the lock back
 
 
-NEW_IN = {2: ("init_seconds",), 3: ("spikes", "bad_step", "good_loss")}
+NEW_IN = {2: ("init_seconds",), 3: ("spikes", "bad_step", "good_loss"), 4: ("own_steps", "averaged_loss")}
 
 
 @pytest.mark.parametrize("version", range(1, VERSION))

@@ -6,65 +6,19 @@ import signal
 import sys
 
 import pytest
+from fake_pool import FakePool, finish, row_of
 
 from scaling_laws import config, table
 from scaling_laws.config import SweepConfig
-from scaling_laws.describe import describe
 from scaling_laws.sweep import choice, machine, study
 from scaling_laws.sweep import execute as execute_module
 from scaling_laws.sweep.choice import Choices
 from scaling_laws.sweep.execute import Limits, SweepError, execute
-from scaling_laws.sweep.messages import At, Died, Done, Failed, Said, Stopped, Tried, Unable
+from scaling_laws.sweep.messages import At, Died, Done, Failed, Said, Stopped, Unable
 from scaling_laws.sweep.packing import ALONE, Packing
 from scaling_laws.sweep.plan import plan
 from scaling_laws.sweep.pool import Worker
 from scaling_laws.sweep.summary import Summary
-
-
-def row_of(planned, facts):
-    counted = vars(facts)
-    row = describe(planned.run, planned.counts, run_id=planned.run_id, **counted)
-    found = {"status": "finished", "loss": 2.0, "bits_per_byte": 3.0, "steps_done": 1, "wall_seconds": 1.0}
-    return row | found | {"reason": "", "purpose": planned.purpose, "budget": planned.budget}
-
-
-class FakePool:
-    """Answers each run by `answer(planned, how often it was assigned)`, one message a call of `events`."""
-
-    exhausted = False
-
-    def __init__(self, answer, n_workers=2, rates=None):
-        self.rates, self.tried = rates or {}, []
-        self.workers = [Worker(f"worker-{i}", None) for i in range(n_workers)]
-        self.answer, self.assigned, self.stopped, self.started = answer, [], False, 0
-
-    def start(self, count):
-        self.started = max(self.started, count)
-        for each in self.workers:
-            each.ready = True
-
-    def try_out(self, each, planned, options):
-        assert each.idle
-        each.trial = (planned, options)
-        self.tried.append(planned.form)
-
-    def assign(self, each, pack, packing):
-        assert each.idle
-        each.jobs = list(pack)
-        self.assigned += [planned.run_id for planned in pack]
-
-    def ask_to_stop(self):
-        self.stopped = True
-
-    def events(self, timeout):
-        for each in self.workers:
-            if each.trial:
-                yield each, Tried(tuple(self.rates[option] for option in each.trial[1]))
-            for planned in list(each.jobs):
-                yield each, Said("busy")
-                yield each, At(planned.run_id, 1)
-                if planned in each.jobs:
-                    yield each, self.answer(planned, self.assigned.count(planned.run_id))
 
 
 @pytest.fixture
@@ -78,10 +32,6 @@ def do(runs, facts, answer, workdir, packing=ALONE, **options):
     with table.Journal(workdir) as journal:
         summary = execute(runs, facts, pool, journal, say=lines.append, **options)
         return summary, {row["run_id"]: row for row in journal.rows()}, lines, pool
-
-
-def finish(facts):
-    return lambda planned, attempt: Done(planned.run_id, row_of(planned, facts), [])
 
 
 def test_every_run_once_and_none_again_after_a_restart(runs, facts, tmp_path):
@@ -154,9 +104,9 @@ def test_runs_of_one_form_go_as_a_pack(experiment, facts, tmp_path):
     assign = FakePool.assign
 
     class Seen(FakePool):
-        def assign(self, each, pack, packing):
+        def assign(self, each, pack, packing, awaited=()):
             packs.append([(planned.shape, planned.budget) for planned in pack])
-            assign(self, each, pack, packing)
+            assign(self, each, pack, packing, awaited)
 
     with table.Journal(tmp_path) as journal:
         choices = Choices(Packing(size=3, strategy="vmap"))
@@ -173,9 +123,9 @@ def test_what_a_trial_finds_clearly_faster_is_what_the_form_gets(experiment, fac
     packs, pair, lines = [], (ALONE, Packing(4, "vmap")), []
 
     class Seen(FakePool):
-        def assign(self, each, pack, packing):
+        def assign(self, each, pack, packing, awaited=()):
             packs.append(len(pack))
-            super().assign(each, pack, packing)
+            super().assign(each, pack, packing, awaited)
 
     with table.Journal(tmp_path) as journal:
         pool = Seen(finish(facts), 1, dict(zip(pair, (100.0, rate), strict=True)))
@@ -219,7 +169,7 @@ def test_runs_at_different_checkpoints_are_not_packed(experiment, facts, tmp_pat
     runs = plan(small, facts).runs
     (tmp_path / "checkpoints" / runs[1].run_id / "step_000000000020").mkdir(parents=True)
     packing = Packing(size=3, strategy="map")
-    pack = packing.choose(runs[0], runs, lambda run_id: 20 if run_id == runs[1].run_id else 0)
+    pack = packing.choose(runs[0], runs, lambda planned: 20 if planned is runs[1] else 0)
     assert [planned.run_id for planned in pack] == [runs[0].run_id, runs[2].run_id]
     assert len(Packing(4, "vmap", 2).choose(runs[0], runs, lambda _: 0)) == 2
     _, rows, _, _ = do(runs, facts, finish(facts), tmp_path, packing=packing)
@@ -296,8 +246,8 @@ class Silent(FakePool):
         each.ended = why
         self.ended.append((each.name, why))
 
-    def assign(self, each, pack, packing):
-        super().assign(each, pack, packing)
+    def assign(self, each, pack, packing, awaited=()):
+        super().assign(each, pack, packing, awaited)
         each.begin(self.clock())
 
     def events(self, timeout):

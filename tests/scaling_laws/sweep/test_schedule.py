@@ -8,7 +8,7 @@ from scaling_laws.sweep.schedule import choose
 
 
 def run(shape, seconds, name="r"):
-    return types.SimpleNamespace(program=(shape, 1, 4), expected_seconds=seconds, run_id=name)
+    return types.SimpleNamespace(program=(shape, 1, 4), expected_seconds=seconds, run_id=name, trunk="")
 
 
 def simulate(runs, n_workers):
@@ -18,7 +18,7 @@ def simulate(runs, n_workers):
     while waiting:
         now, i = heapq.heappop(clock)
         elsewhere = set().union(*(c for j, c in enumerate(compiled) if j != i))
-        chosen = choose(waiting, compiled[i], elsewhere, n_workers)
+        chosen = choose(waiting, compiled[i], elsewhere, n_workers, {})
         waiting.remove(chosen)
         compiled[i].add(chosen.program)
         ends.append(now + chosen.expected_seconds)
@@ -28,22 +28,22 @@ def simulate(runs, n_workers):
 
 def test_stays_with_a_compiled_shape():
     waiting = [run(1, 3), run(2, 4), run(2, 2), run(3, 5)]
-    assert choose(waiting, {(2, 1, 4)}, {(1, 1, 4)}, 2) is waiting[1]
+    assert choose(waiting, {(2, 1, 4)}, {(1, 1, 4)}, 2, {}) is waiting[1]
 
 
 def test_else_a_shape_that_nobody_has():
     waiting = [run(1, 4), run(2, 1), run(3, 2), run(3, 1.5)]
-    assert choose(waiting, set(), {(1, 1, 4)}, 2) is waiting[2]
+    assert choose(waiting, set(), {(1, 1, 4)}, 2, {}) is waiting[2]
 
 
 def test_else_helps_with_the_longest():
     waiting = [run(1, 3), run(1, 4), run(1, 4)]
-    assert choose(waiting, {(9, 1, 4)}, {(1, 1, 4)}, 2) in waiting[1:]
+    assert choose(waiting, {(9, 1, 4)}, {(1, 1, 4)}, 2, {}) in waiting[1:]
 
 
 def test_a_run_that_would_end_last_goes_first():
     waiting = [run(1, 100), run(2, 3), run(2, 2)]
-    assert choose(waiting, {(2, 1, 4)}, {(1, 1, 4)}, 4) is waiting[0]
+    assert choose(waiting, {(2, 1, 4)}, {(1, 1, 4)}, 4, {}) is waiting[0]
 
 
 @settings(max_examples=100, deadline=None)

@@ -13,6 +13,7 @@ from scaling_laws.train.checkpoint import Checkpoints
 from scaling_laws.train.layout import Layout
 from scaling_laws.train.programs import Programs, stack
 from scaling_laws.train.shape import Shape
+from scaling_laws.train.state import averaged
 from scaling_laws.train.state import params as params_of
 
 RUN = replace(
@@ -27,6 +28,7 @@ RUN = replace(
         "train.accumulation": 1,
         "optimizer.clip_norm": 0.5,
         "optimizer.weight_decay": 0.1,
+        "train.average": "ema",
     },
 )
 LAYOUTS = {
@@ -43,7 +45,7 @@ LAYOUTS = {
 
 
 def trained(*layouts: Layout, accumulation: int = 1):
-    """Losses (M, 30), the members' final parameters, evaluation losses (M, B), and bytes of state a device.
+    """Losses (M, 30), the members' last parameters and averages, evaluation losses (M, B), bytes of state a device.
 
     With three layouts, each trains ten steps from the checkpoint that the one before it has left.
     """
@@ -68,7 +70,7 @@ def trained(*layouts: Layout, accumulation: int = 1):
         state, found, _ = programs.advance(state, hyper, train_T, same, 10, np.ones(layout.members, bool))
         losses.append(np.asarray(found))
     evaluated = np.asarray(programs.losses_MxB(state, eval_T, np.arange(16, dtype=np.int32)))
-    params = [params_of(each) for each in programs.fetch_states(state)]
+    params = [(params_of(each), averaged(each)) for each in programs.fetch_states(state)]
     return np.concatenate(losses, axis=1), params, evaluated, bytes_on_first_device(state)
 
 
