@@ -132,7 +132,7 @@ class Seen(FakePool):
 
     def __init__(self, answer, workdir, n_workers):
         super().__init__(answer, n_workers)
-        self.workdir, self.packs, self.awaited = workdir, [], []
+        self.workdir, self.packs, self.awaited, self.folders = workdir, [], [], []
 
     def assign(self, each, pack, packing, awaited=()):
         busy = {planned.trunk for other in self.workers for planned in other.jobs}
@@ -141,14 +141,15 @@ class Seen(FakePool):
             if planned.run_id in awaited:
                 step = config.trunk_steps(planned.run)
                 (saved.folder(self.workdir, planned.trunk) / f"step_{step:012d}").mkdir(parents=True)
+        self.folders.append(sum(1 for _ in self.workdir.glob("checkpoints/*")))
         self.packs.append([planned.run_id for planned in pack])
         self.awaited += awaited
         super().assign(each, pack, packing, awaited)
 
 
-def do(grid, facts, workdir, answer=None, packing=ALONE):
+def do(grid, facts, workdir, answer=None, packing=ALONE, n_workers=2):
     with table.Journal(workdir) as journal:
-        pool = Seen(answer or finish(facts), workdir, 2)
+        pool = Seen(answer or finish(facts), workdir, n_workers)
         execute(grid.runs, facts, pool, journal, say=lambda _: None, choices=Choices(packing))
     return pool
 
@@ -164,6 +165,11 @@ def test_branches_are_handed_out_in_order_and_their_trunks_dropped(experiment, f
     assert not list((tmp_path / "checkpoints").iterdir())
 
 
+def test_a_trunk_is_dropped_with_its_last_branch(experiment, facts, tmp_path):
+    grid = plan(experiment(**TRUNK, sweep__budgets=BUDGETS, sweep__seeds=(0, 1)), facts)
+    assert do(grid, facts, tmp_path, n_workers=1).folders[-1] == 1  # its own; the other one is gone
+
+
 def test_seeds_of_one_budget_are_packed_from_their_trunks(experiment, facts, tmp_path):
     grid = plan(experiment(**TRUNK, sweep__budgets=BUDGETS, sweep__seeds=(0, 1)), facts)
     pool = do(grid, facts, tmp_path, packing=Packing(2, "vmap"))
@@ -172,9 +178,10 @@ def test_seeds_of_one_budget_are_packed_from_their_trunks(experiment, facts, tmp
 
 def test_runs_at_unlike_steps_of_their_trunks_go_alone(experiment, facts, tmp_path):
     grid = plan(experiment(**TRUNK, sweep__budgets=(2e9,), sweep__seeds=(0, 1)), facts)
-    (saved.folder(tmp_path, grid.runs[0].trunk) / "step_000000000678").mkdir(parents=True)
-    (saved.folder(tmp_path, grid.runs[1].trunk) / "step_000000003000").mkdir(parents=True)  # past its cooldown
-    assert list(map(len, do(grid, facts, tmp_path, packing=Packing(2, "vmap")).packs)) == [1, 1]
+    (saved.folder(tmp_path / "a", grid.runs[0].trunk) / "step_000000000678").mkdir(parents=True)
+    assert list(map(len, do(grid, facts, tmp_path / "a", packing=Packing(2, "vmap")).packs)) == [1, 1]
+    (saved.folder(tmp_path / "b", grid.runs[0].trunk) / "step_000000003000").mkdir(parents=True)  # after its cooldown
+    assert list(map(len, do(grid, facts, tmp_path / "b", packing=Packing(2, "vmap")).packs)) == [2]
 
 
 def test_a_branch_that_fails_lets_the_longer_ones_go_on(grid, facts, tmp_path):
