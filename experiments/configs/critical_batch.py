@@ -1,4 +1,4 @@
-"""The critical batch of a small transformer on the packaged presidential messages, in fifteen to twenty minutes of one core.
+"""The critical batch of a small transformer on the packaged presidential messages, in about twenty minutes of a core.
 
     python -m experiments.critical_batch --config=experiments/configs/critical_batch.py --workdir=runs/batch
         --batch_sizes=2,4,8,16,32,64        (all in one line)
