@@ -75,6 +75,11 @@ def rule(runs: Runs, level: float = 0.9) -> dict[str, Any]:
         reasons = "; ".join(f"N {one.n_params:.4g}: {one.reason}" for one in edges[:3])
         raise DataError(f"{runs.source}: none of {len(edges)} shapes has an interior best rate: {reasons}")
     batched = [one for one in inside if one.batch_tokens]
+    if len(batched) < len(inside) and len(np.unique(batch_tokens(runs))) > 1:
+        raise DataError(
+            f"{runs.source}: batches differ between shapes of which each was tried at one; allowed: one batch for all, "
+            "chosen by --where, or several at every shape"
+        )
     rate = fitted(inside, "learning_rate", level)
     batch = fitted(batched, "batch_tokens", level) if batched else None
     return {

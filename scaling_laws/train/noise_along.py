@@ -1,6 +1,5 @@
 """The gradient noise scale at points of a run's curve: the run is trained, and measured where it passes them."""
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,30 +8,10 @@ from scaling_laws import config
 from scaling_laws.config import RunConfig
 from scaling_laws.tasks.catalog import Task
 from scaling_laws.train import loop
+from scaling_laws.train.drawing import Drawing
 from scaling_laws.train.noise_probe import NoiseProbe, as_row
 from scaling_laws.train.noise_rows import NoiseRows
 from scaling_laws.train.state import State
-
-
-@dataclasses.dataclass(frozen=True)
-class Drawing:
-    """What a measurement draws: `batches` of `windows`, gradients of `group` at a time, at `points` of a run."""
-
-    windows: int = 64
-    batches: int = 16
-    group: int = 1
-    points: int = 8
-
-    @property
-    def name(self) -> str:
-        """What tells measurements of one point apart."""
-        return f"{self.batches} x {self.windows} by {self.group}"
-
-    def steps(self, run: RunConfig) -> set[int]:
-        """The last `points` of the curve, every other one where it has so many: log-spaced as the curve is."""
-        spaced = loop.curve_steps(run.train.steps, run.train.curve_points)
-        stride = max(1, len(spaced) // (2 * self.points)) if self.points else 1
-        return set(spaced[::-1][::stride][: self.points])
 
 
 def noise_along(
@@ -47,7 +26,8 @@ def noise_along(
 
     Kept in the workdir as they are measured; nothing is trained where all are there. Raises StopRequested as `train`.
     """
-    kept, wanted, run_id = NoiseRows(workdir), drawing.steps(run), config.identity(run, task.content_hash)
+    wanted = drawing.steps(loop.curve_steps(run.train.steps, run.train.curve_points))
+    kept, run_id = NoiseRows(workdir), config.identity(run, task.content_hash)
 
     def there() -> set[int]:
         return {row["step"] for row in kept.of(run_id, drawing.name)} & wanted

@@ -22,13 +22,16 @@ def best_batch(n, d):
     return 0.4 * d**0.5
 
 
-def swept(points=None, factors=(0.25, 0.5, 1, 2, 4), batches=(0.25, 0.5, 1, 2, 4), noise=0.0, **columns):
-    """Losses quadratic in ln lr and ln batch about planted minima, off the grid of what is tried by a random share."""
+def swept(points=None, factors=(0.25, 0.5, 1, 2, 4), batches=(0.25, 0.5, 1, 2, 4), noise=0.0, shared=True, **columns):
+    """Losses quadratic in ln lr and ln batch about planted minima, off the grid of what is tried by a random share.
+
+    `shared`: a single batch is the same one everywhere.
+    """
     rng, rows = np.random.default_rng(0), []
     for n, d in points or [(n, d) for n in SIZES for d in LENGTHS]:
         shift = 2 ** rng.uniform(-0.3, 0.3)
         for part in batches:
-            batch = best_batch(n, d) * part * shift
+            batch = 512.0 if shared and len(batches) == 1 else best_batch(n, d) * part * shift
             for factor in factors:
                 rate = best_rate(n, d) * factor * shift
                 away = math.log(rate / best_rate(n, d)) ** 2 + math.log(batch / best_batch(n, d)) ** 2
@@ -147,6 +150,11 @@ def test_mixed_parametrisations_are_refused():
     both = Runs({name: np.concatenate([one[name], two[name]]) for name in one.columns})
     with pytest.raises(DataError, match="parametrization is mup, standard; allowed: one"):
         rule.rule(both)
+
+
+def test_batches_that_differ_between_cells_alone_are_refused():
+    with pytest.raises(DataError, match="batches differ between shapes"):
+        rule.rule(swept(batches=(1,), shared=False))
 
 
 def test_from_the_command_line(tmp_path, capsys):

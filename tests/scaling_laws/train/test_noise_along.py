@@ -4,7 +4,7 @@ import pytest
 
 from scaling_laws.config import RunConfig, replace
 from scaling_laws.train import loop, noise_along
-from scaling_laws.train.noise_along import Drawing
+from scaling_laws.train.drawing import Drawing
 from scaling_laws.train.noise_rows import NoiseRows
 
 TINY = {
@@ -21,6 +21,7 @@ TINY = {
     "optimizer.learning_rate": 1e-2,
 }
 DRAWING = Drawing(windows=8, batches=4, points=3)
+STEPS = DRAWING.steps(loop.curve_steps(40, 8))
 
 
 RUN = replace(RunConfig(), TINY)
@@ -43,8 +44,8 @@ def measured(task, tmp_path_factory):
 def test_points_are_those_of_the_curve_and_the_run_is_as_without(measured, task, tmp_path):
     _, rows, (row, curve) = measured
     by_step = {point["step"]: point for point in curve}
-    assert {each["step"] for each in rows} == DRAWING.steps(RUN) <= set(by_step)
-    assert max(by_step) in DRAWING.steps(RUN)
+    assert {each["step"] for each in rows} == STEPS <= set(by_step)
+    assert max(by_step) in STEPS
     assert len(rows) == 3
     for each in rows:
         assert (each["loss"], each["trained_tokens"]) == (by_step[each["step"]]["loss"], 64 * each["step"])
@@ -81,3 +82,9 @@ def test_a_damaged_line_counts_as_not_measured(tmp_path):
     rows.path.write_bytes(data.replace(b'"step":2', b'"step":3'))
     assert [row["step"] for row in NoiseRows(tmp_path).of("r", "d")] == [1]
     assert [path.name for path in tmp_path.iterdir()] == [rows.path.name]
+
+
+def test_points_lie_in_the_later_half_of_a_curve():
+    assert Drawing(points=2).steps([1, 2, 3, 4, 5, 6, 7, 8]) == {8, 6}
+    assert Drawing(points=8).steps([1, 2, 3]) == {1, 2, 3}
+    assert Drawing(points=0).steps([1, 2, 3]) == set()
