@@ -85,15 +85,23 @@ def planned_run(
     steps = steps_for(base, counts, budget)
     changes = {"train.steps": steps, "train.seed": seed, "train.data_seed": seed}
     run = config.replace(base, changes | {"optimizer.learning_rate": learning_rate})
-    tokens = steps * run.train.batch_size * run.task.context
+    return as_planned(run, counts, facts, pace, budget, purpose)
+
+
+def as_planned(
+    run: RunConfig, counts: compute.Counts, facts: TaskFacts, pace: Pace, budget: float | None, purpose: str
+) -> PlannedRun:
+    """A run whose every setting is decided; without a `budget`, its own FLOPs are one."""
+    tokens = run.train.steps * run.train.batch_size * run.task.context
+    flops = float(counts.flops_per_token * tokens)
     return PlannedRun(
         run=run,
         run_id=config.identity(run, facts.corpus_hash),
-        budget=budget,
+        budget=flops if budget is None else budget,
         purpose=purpose,
         counts=counts,
         tokens=tokens,
-        flops=float(counts.flops_per_token * tokens),
+        flops=flops,
         epochs=tokens / facts.unique_tokens,
         tokens_per_param=tokens / counts.n_params,
         expected_seconds=pace.seconds(run, counts, tokens),
