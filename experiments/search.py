@@ -23,7 +23,7 @@ from scaling_laws.search.settings import SAMPLERS, Search
 from scaling_laws.search.space import parse
 
 _SPACE = flags.DEFINE_string("space", "", "what is varied: FIELD=VALUES,FIELD=VALUES")
-_SAMPLER = flags.DEFINE_enum("sampler", "tpe", SAMPLERS, "who proposes the trials: grid, random, tpe, gp")
+_SAMPLER = flags.DEFINE_enum("sampler", "gp", SAMPLERS, "who proposes the trials: grid, random, tpe, gp")
 _TRIALS = flags.DEFINE_integer("trials", 16, "trials that are drawn; of a grid, at most")
 _SEEDS = flags.DEFINE_list("seeds", ["0"], "seeds of every trial; its value is the mean")
 _FOLDS = flags.DEFINE_integer("folds", 0, "cross-validation over so many folds; 0: the task's own split")

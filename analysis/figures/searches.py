@@ -34,7 +34,7 @@ def best_so_far(search: Search) -> Drawing:
     layers = [
         *_trial_points("trial", [each for each in last if each["value"] <= top], spent, "dot", "forecast"),
         *_trial_points("earlier rung", [each for each in earlier if each["value"] <= top], spent, "hollow", "muted"),
-        *_trial_points("off the scale", [each for each in told if each["value"] > top], spent, "warning", "warning", top),
+        *_trial_points("off scale", [each for each in told if each["value"] > top], spent, "warning", "warning", top),
         _best_line(last, spent, float(flops[-1])),
     ]
     x, y = Axis("compute of the search (FLOPs)", log=False), Axis(UNITS[search["objective"]], log=False)

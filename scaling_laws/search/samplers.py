@@ -116,7 +116,10 @@ def _param(axis: Axis, value: Any) -> Any:
 
 
 class GaussianProcessSampler(BaseSampler):
-    """The point of greatest expected improvement; open trials count as if they had met their expectation."""
+    """The point of greatest expected improvement; open trials count as if they had met their expectation.
+
+    None is proposed twice, as long as there are others: the same settings would be the same run.
+    """
 
     def __init__(self, space: Space, seed: int, startup: int):
         self._space, self._startup = space, startup
@@ -141,15 +144,17 @@ class GaussianProcessSampler(BaseSampler):
         return self._random.sample_independent(study, trial, param_name, param_distribution)
 
     def _best_point(self, told: list[FrozenTrial], opened: list[FrozenTrial]) -> dict[str, Any]:
-        x_NxP = self._encoded([changes(self._space, each.params) for each in told])
+        seen, pending = ([changes(self._space, each.params) for each in trials] for trials in (told, opened))
+        x_NxP = self._encoded(seen)
         y_N = np.array([each.value for each in told])
         process = gaussian_process.fit(x_NxP, y_N, self._seed)
-        if opened:
-            x_OxP = self._encoded([changes(self._space, each.params) for each in opened])
+        if pending:
+            x_OxP = self._encoded(pending)
             believed_O, _ = process.predict(x_OxP)
             process = process.with_values(x_OxP, believed_O)
         best = float(process.predict(x_NxP)[0].min())  # of the expectations: a lucky seed is no optimum
-        candidates = self._candidates(changes(self._space, told[int(y_N.argmin())].params))
+        every = self._candidates(seen[int(y_N.argmin())])
+        candidates = [point for point in every if point not in seen and point not in pending] or every
         mean_M, deviation_M = process.predict(self._encoded(candidates))
         return candidates[int(gaussian_process.expected_improvement(mean_M, deviation_M, best).argmax())]
 

@@ -26,7 +26,7 @@ class Search:
 
     base: RunConfig
     space: Space
-    sampler: str = "tpe"
+    sampler: str = "gp"
     trials: int = 16
     seeds: tuple[int, ...] = (0,)
     folds: int = 0

@@ -6,65 +6,19 @@ import signal
 import sys
 
 import pytest
+from fake_pool import FakePool, row_of
 
 from scaling_laws import config, table
 from scaling_laws.config import SweepConfig
-from scaling_laws.describe import describe
 from scaling_laws.sweep import choice, machine, study
 from scaling_laws.sweep import execute as execute_module
 from scaling_laws.sweep.choice import Choices
 from scaling_laws.sweep.execute import Limits, SweepError, execute
-from scaling_laws.sweep.messages import At, Died, Done, Failed, Said, Stopped, Tried, Unable
+from scaling_laws.sweep.messages import At, Died, Done, Failed, Said, Stopped, Unable
 from scaling_laws.sweep.packing import ALONE, Packing
 from scaling_laws.sweep.plan import plan
 from scaling_laws.sweep.pool import Worker
 from scaling_laws.sweep.summary import Summary
-
-
-def row_of(planned, facts):
-    counted = vars(facts)
-    row = describe(planned.run, planned.counts, run_id=planned.run_id, **counted)
-    found = {"status": "finished", "loss": 2.0, "bits_per_byte": 3.0, "steps_done": 1, "wall_seconds": 1.0}
-    return row | found | {"reason": "", "purpose": planned.purpose, "budget": planned.budget}
-
-
-class FakePool:
-    """Answers each run by `answer(planned, how often it was assigned)`, one message a call of `events`."""
-
-    exhausted = False
-
-    def __init__(self, answer, n_workers=2, rates=None):
-        self.rates, self.tried = rates or {}, []
-        self.workers = [Worker(f"worker-{i}", None) for i in range(n_workers)]
-        self.answer, self.assigned, self.stopped, self.started = answer, [], False, 0
-
-    def start(self, count):
-        self.started = max(self.started, count)
-        for each in self.workers:
-            each.ready = True
-
-    def try_out(self, each, planned, options):
-        assert each.idle
-        each.trial = (planned, options)
-        self.tried.append(planned.form)
-
-    def assign(self, each, pack, packing):
-        assert each.idle
-        each.jobs = list(pack)
-        self.assigned += [planned.run_id for planned in pack]
-
-    def ask_to_stop(self):
-        self.stopped = True
-
-    def events(self, timeout):
-        for each in self.workers:
-            if each.trial:
-                yield each, Tried(tuple(self.rates[option] for option in each.trial[1]))
-            for planned in list(each.jobs):
-                yield each, Said("busy")
-                yield each, At(planned.run_id, 1)
-                if planned in each.jobs:
-                    yield each, self.answer(planned, self.assigned.count(planned.run_id))
 
 
 @pytest.fixture
