@@ -56,7 +56,7 @@ class Search:
         config.validate_folds(dataclasses.replace(self.base.task, folds=self.folds))
         if self.sampler == "grid":
             next(self.space.grid())
-        if (self.eta == 0) != (self.rungs == 1) or self.eta == 1:
+        if (self.eta, self.rungs) != (0, 1) and min(self.eta, self.rungs) < 2:
             raise ConfigError("--halving: without --rungs or the other way round; allowed: both 2 or more, or neither")
         if self.rungs > 1 and any(axis.field == "train.steps" for axis in self.space.axes):
             raise ConfigError("--space: train.steps: --halving decides it; allowed: other fields")
