@@ -1,7 +1,7 @@
 """A Gaussian process over points of the unit cube, and the improvement that it expects of a further point.
 
-Rasmussen and Williams 2006: posterior, equations 2.23 to 2.24; marginal likelihood, 2.30 and 5.9; Matern kernel, 4.17. Expected
-improvement: Jones, Schonlau and Welch 1998, equation 15. NumPy and SciPy alone.
+Rasmussen and Williams 2006: posterior, equations 2.23 to 2.24; marginal likelihood, 2.30 and 5.9; Matern kernel, 4.17.
+Expected improvement: Jones, Schonlau and Welch 1998, equation 15. NumPy and SciPy alone.
 
 Dimension letters: N observed points, M further points, P coordinates.
 """

@@ -22,7 +22,7 @@ from analysis import cli
 from analysis.figures import Built, save_all
 from analysis.figures.chart import Axis, Drawing, Layer, Panel
 from analysis.figures.style import csv_bytes, write_atomically
-from scaling_laws import config, table
+from scaling_laws import config
 from scaling_laws.config import ExperimentConfig
 from scaling_laws.search import samplers
 from scaling_laws.search.driver import run_search
@@ -110,7 +110,7 @@ def visited(space: Space, losses: Mapping[Cell, Sequence[float]], sampler: str, 
 
 
 def seed_deviation(losses: Mapping[Cell, Sequence[float]]) -> float:
-    """Standard deviation of the loss over the seeds of the grid's best cell and its neighbours in loss, pooled."""
+    """Standard deviation of the loss over seeds, pooled over the eight best cells: near the optimum it counts."""
     best = sorted(losses.values(), key=statistics.fmean)[:8]
     return statistics.fmean(statistics.variance(values) for values in best) ** 0.5
 
@@ -137,27 +137,51 @@ def run() -> None:
     """Trains the grid, repeats the searches, writes the figure and the tables."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     out = Path(flags.FLAGS.out)
-    workdir = Path(flags.FLAGS.workdir)
-    space, losses = losses_of_grid(workdir)
+    space, losses = losses_of_grid(Path(flags.FLAGS.workdir))
     deviation = seed_deviation(losses)
     outcomes = []
     for sampler in SAMPLERS:
         outcomes.append(repeat(space, losses, sampler, flags.FLAGS.repetitions))
         progress(f"{sampler}: mean regret {outcomes[-1].mean:.4f} ± {outcomes[-1].error:.4f}")
-    best = min(losses, key=lambda cell: statistics.fmean(losses[cell]))
-    print(f"best cell: {dict(zip((axis.field for axis in space.axes), best, strict=True))}: loss {statistics.fmean(losses[best]):.4f}")
-    print(f"one seed's standard deviation: {deviation:.4f}")
-    rows = [
-        {"sampler": o.sampler, "repetitions": len(o.regret_RxT), "trials": TRIALS, "mean_regret": o.mean,
-         "standard_error": o.error, "seed_deviation": deviation,
-         "within_one_deviation": float((o.regret_RxT[:, -1] <= deviation).mean())}
-        for o in outcomes
-    ]
-    for row in rows:
-        print(row)
+    print("\n".join(summary(space, losses, outcomes, deviation)))
+    rows = [described(outcome, deviation) for outcome in outcomes]
     write_atomically(out / "regret_summary.csv", csv_bytes(rows, list(rows[0])))
+    write_atomically(out / "grid.csv", csv_bytes(cells(space, losses), _columns(space)))
     save_all(Built((drawing(outcomes, deviation),), {}), out)
-    table.compact(workdir)
+
+
+def summary(
+    space: Space, losses: Mapping[Cell, Sequence[float]], outcomes: Sequence[Outcome], deviation: float
+) -> list[str]:
+    """The best cell, and each sampler's regret beside the seeds' own noise."""
+    best = min(losses, key=lambda cell: statistics.fmean(losses[cell]))
+    named = ", ".join(f"{axis.field} {value}" for axis, value in zip(space.axes, best, strict=True))
+    lines = [
+        f"best of {len(losses)} cells: {named}: loss {statistics.fmean(losses[best]):.4f}",
+        f"one seed's standard deviation: {deviation:.4f}",
+    ]
+    for outcome in outcomes:
+        within = "within" if outcome.mean <= deviation else "BEYOND"
+        regret = f"mean regret {outcome.mean:.4f} ± {outcome.error:.4f} after {TRIALS} trials"
+        lines.append(f"{outcome.sampler:<7}{regret}, {within} one standard deviation")
+    return lines
+
+
+def described(outcome: Outcome, deviation: float) -> dict[str, Any]:
+    """A sampler's row of regret_summary.csv."""
+    last_R = outcome.regret_RxT[:, -1]
+    figures = {"mean_regret": outcome.mean, "standard_error": outcome.error, "seed_deviation": deviation}
+    share = float((last_R <= deviation).mean())
+    return {"sampler": outcome.sampler, "repetitions": len(last_R), "trials": TRIALS, **figures, "share_within": share}
+
+
+def cells(space: Space, losses: Mapping[Cell, Sequence[float]]) -> list[dict[str, float]]:
+    """The grid itself: a row a cell, a column a seed."""
+    return [dict(zip(_columns(space), [*cell, *losses[cell]], strict=True)) for cell in sorted(losses)]
+
+
+def _columns(space: Space) -> list[str]:
+    return [*(axis.field for axis in space.axes), *(f"loss_seed_{seed}" for seed in SEEDS)]
 
 
 def define_flags() -> None:
