@@ -1,15 +1,17 @@
 """A whole search against workers that do as they are told: what it asks, tells, counts, and takes up again."""
 
+import dataclasses
 import itertools
 import json
 import math
 import statistics
 
 import pytest
-from fake_search import diverged, failed, loss_of, trained
+from fake_search import FACTS, diverged, failed, loss_of, trained
 
 from scaling_laws import compute, table
 from scaling_laws.config import ConfigError
+from scaling_laws.search import driver
 from scaling_laws.search.driver import run_search
 from scaling_laws.search.space import changed
 
@@ -111,6 +113,17 @@ def test_a_failed_run_leaves_its_trial_open_and_is_tried_on_the_next_start(searc
     pools.answer, pools.runs = trained, []
     found = search(make(sampler="grid", trials=100), tmp_path)
     assert (found["n_open"], len(pools.runs)) == (0, 4)
+
+
+def test_a_failed_run_has_the_facts_of_its_own_fold(search, make, pools, tmp_path, monkeypatch):
+    def facts_of(experiment, say):
+        return dataclasses.replace(FACTS, unique_tokens=1000 + experiment.task.fold)
+
+    monkeypatch.setattr(driver, "facts_of", facts_of)
+    pools.answer = failed
+    search(make(trials=1, folds=2), tmp_path)
+    rows = table.read_runs(tmp_path).to_pylist()
+    assert sorted(row["unique_tokens"] for row in rows) == [1000, 1001]
 
 
 def test_settings_that_do_not_go_together_are_refused_without_compute(search, make, pools, tmp_path):

@@ -98,3 +98,12 @@ def test_improvement_is_taken_where_a_quadratic_is_lowest():
     grid = np.linspace(0, 1, 201)[:, None]
     gain = expected_improvement(*process.predict(grid), process.predict(x)[0].min())
     assert grid[gain.argmax(), 0] == pytest.approx(0.63, abs=0.03)
+
+
+def test_another_unit_of_the_values_scales_the_answer():
+    x, new = points(12), points(4, seed=9)
+    y = np.sin(4 * x[:, 0]) + x[:, 1]
+    mean, deviation = fit(x, y).predict(new)
+    scaled = fit(x, 7 + 50 * y)
+    np.testing.assert_allclose(scaled.predict(new), [7 + 50 * mean, 50 * deviation], rtol=1e-4)
+    assert scaled.noise == pytest.approx(2500 * fit(x, y).noise, rel=1e-3)
