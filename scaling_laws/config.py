@@ -74,6 +74,10 @@ class TaskConfig:
     split_seed: int = setting(0, "which documents are held out", low=0, high=2**31 - 1)
     valid_fraction: float = setting(0.05, "share of the bytes for the curve's evaluation", low=0.001, high=0.4)
     heldout_fraction: float = setting(0.1, "share of the bytes for the final evaluation", low=0.001, high=0.4)
+    folds: int = setting(
+        0, "cross-validation: equal shares, one of which is held out; 0: by the fractions", low=0, high=1000
+    )
+    fold: int = setting(0, "which of the folds is held out, from 0", low=0, high=999)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -385,7 +389,8 @@ def validate_run(config: RunConfig) -> None:
         raise ConfigError(f"task.vocab_size: {task.vocab_size}; allowed: 256 with task.tokenizer=bytes")
     if task.tokenizer == "bpe" and task.vocab_size < 257:
         raise ConfigError(f"task.vocab_size: {task.vocab_size}; allowed: 257 or more with task.tokenizer=bpe")
-    if task.valid_fraction + task.heldout_fraction > 0.5:
+    validate_folds(task)
+    if not task.folds and task.valid_fraction + task.heldout_fraction > 0.5:
         raise ConfigError(
             f"task.heldout_fraction: {task.heldout_fraction:g} and task.valid_fraction {task.valid_fraction:g} take "
             "more than half of the text; allowed: at most 0.5 together"
@@ -447,6 +452,15 @@ def validate_base(config: RunConfig) -> None:
         validate_heads(dataclasses.replace(model, width=train.base_width) if bases else model)
     except ConfigError as error:
         raise ConfigError(f"train.base_width: {train.base_width}; {error}") from None
+
+
+def validate_folds(task: TaskConfig) -> None:
+    """Two folds or more, and one of them. Raises ConfigError."""
+    if task.folds == 1:
+        raise ConfigError("task.folds: 1; allowed: 0 for none, 2 or more")
+    if task.fold >= max(1, task.folds):
+        allowed_folds = f"0 to {task.folds - 1}" if task.folds else "0 without task.folds"
+        raise ConfigError(f"task.fold: {task.fold}; allowed: {allowed_folds}")
 
 
 def validate_heads(model: ModelConfig) -> None:

@@ -8,10 +8,11 @@ import dataclasses
 import math
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
-from scaling_laws.config import trunk_steps
+from scaling_laws.config import TaskConfig, trunk_steps
 from scaling_laws.describe import describe
 from scaling_laws.interrupts import interruptible
 from scaling_laws.sweep import schedule, trunks
@@ -58,16 +59,18 @@ def execute(
     more: More = nothing_more,
     choices: Choices | None = None,
     limits: Limits = Limits(),
+    others: Mapping[TaskConfig, TaskFacts] = MappingProxyType({}),
 ) -> Summary:
     """Do every run that the journal does not hold as finished or diverged, packed by `choices` (default: alone).
 
     `more` gets all settled rows, and those that failed now, after each row and names further runs; one named before is
     not repeated. On the first Ctrl-C (or SIGTERM) workers write checkpoints, within `limits.stop` or not at all, and
     the summary says `interrupted`; the second raises KeyboardInterrupt. A worker that hangs (`limits.hang`) is ended as
-    if it had died. Raises SweepError when no worker can be kept alive, the disk takes no more or the text has changed.
+    if it had died. `facts` are those of every run's task but for `others`. Raises SweepError when no worker can be kept
+    alive, the disk takes no more or the text has changed.
     """
     sweep = _Execution(facts, pool, journal, say, limits)
-    sweep.more, sweep.choices = more, choices or sweep.choices
+    sweep.more, sweep.choices, sweep.others = more, choices or sweep.choices, others
     with interruptible() as asked_to_stop:
         sweep.add(runs)
         sweep.ask_for_more()
@@ -86,6 +89,7 @@ class _Execution:
         self._say, self.stop_by = say, math.inf
         self.more: More = nothing_more
         self.choices = Choices(ALONE)
+        self.others: Mapping[TaskConfig, TaskFacts] = {}
         self.rows = {row["run_id"]: row for row in journal.rows() if row["status"] in SETTLED}
         self.known: set[str] = set()
         self.trunks: set[str] = set()
@@ -260,7 +264,7 @@ class _Execution:
         self.drop_trunks()
 
     def _failed_row(self, planned: PlannedRun, reason: str, worker: str) -> Row:
-        facts = dataclasses.asdict(self.facts)
+        facts = dataclasses.asdict(self.others.get(planned.run.task, self.facts))
         row = describe(planned.run, planned.counts, run_id=planned.run_id, **facts)
         found = {"status": "failed", "reason": reason, "steps_done": 0, "worker": worker}
         return row | found | {"purpose": planned.purpose, "budget": planned.budget, "lr_source": planned.lr_source}

@@ -86,8 +86,21 @@ def planned_run(
 ) -> PlannedRun:
     """One run with the batch and steps of `base`: a seed sets both the initialisation and the order of the data."""
     changes = {"train.seed": seed, "train.data_seed": seed, "optimizer.learning_rate": learning_rate}
-    run = config.replace(base, changes)
+    return as_planned(config.replace(base, changes), counts, facts, pace, budget, purpose, lr_source)
+
+
+def as_planned(
+    run: RunConfig,
+    counts: compute.Counts,
+    facts: TaskFacts,
+    pace: Pace,
+    budget: float | None,
+    purpose: str,
+    lr_source: str,
+) -> PlannedRun:
+    """A run whose every setting is decided."""
     tokens = run.train.steps * run.train.batch_size * run.task.context
+    flops = float(counts.flops_per_token * tokens)
     return PlannedRun(
         run=run,
         run_id=config.identity(run, facts.corpus_hash),
@@ -96,7 +109,7 @@ def planned_run(
         lr_source=lr_source,
         counts=counts,
         tokens=tokens,
-        flops=float(counts.flops_per_token * tokens),
+        flops=flops,
         epochs=tokens / facts.unique_tokens,
         tokens_per_param=tokens / counts.n_params,
         expected_seconds=pace.seconds(run, counts, tokens),

@@ -76,7 +76,7 @@ class Worker:
 
 
 class Pool:
-    """`n_workers` processes for one task; a context manager that leaves none behind."""
+    """`n_workers` processes for one text, whose `task` they load first; a context manager that leaves none behind."""
 
     def __init__(self, n_workers: int, task: TaskConfig, workdir: Path, corpus_hash: str):
         self.task, self.workdir, self.corpus_hash = task, workdir, corpus_hash

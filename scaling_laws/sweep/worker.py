@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scaling_laws.config import TaskConfig
 from scaling_laws.sweep.messages import (
     At,
     Done,
@@ -96,43 +97,69 @@ def die_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+class ChangedText(Exception):
+    """The text is not the one that the sweep began with."""
+
+
+class Tasks:
+    """The tasks of a worker's runs, each loaded when the first run needs it; all of one text."""
+
+    def __init__(self, cache: Path, corpus_hash: str):
+        self.cache, self.corpus_hash = cache, corpus_hash
+        self._loaded: dict[TaskConfig, Task] = {}
+
+    def of(self, wanted: TaskConfig) -> "Task":
+        """The task. Raises ChangedText, and ConfigError where it cannot be loaded."""
+        from scaling_laws.tasks import catalog
+
+        if wanted not in self._loaded:
+            task = catalog.load(wanted, self.cache)
+            if task.content_hash != self.corpus_hash:
+                raise ChangedText(f"task.path: {wanted.path} has changed since the sweep began; allowed: the same text")
+            self._loaded[wanted] = task
+        return self._loaded[wanted]
+
+
 def _serve(mailbox: Mailbox, setup: Setup) -> None:
-    from scaling_laws.tasks import catalog
     from scaling_laws.train.programs import keep_compiled
 
     keep_compiled(Path(setup.programs))
-    task = catalog.load(setup.task, Path(setup.cache))
-    if task.content_hash != setup.corpus_hash:
-        mailbox.send(Unable(f"task.path: {setup.task.path} has changed since the sweep began; allowed: the same text"))
+    tasks = Tasks(Path(setup.cache), setup.corpus_hash)
+    try:
+        tasks.of(setup.task)
+    except ChangedText as changed:
+        mailbox.send(Unable(str(changed)))
         return
     mailbox.send(Ready(time.monotonic() - setup.started))
     while job := mailbox.next_job():
-        outcome = _tried(job, task) if isinstance(job, Trial) else _outcome(job, task, mailbox, setup)
+        outcome = _tried(job, tasks) if isinstance(job, Trial) else _outcome(job, tasks, mailbox, setup)
         if outcome:
             mailbox.send(outcome)
 
 
-def _tried(trial: Trial, task: "Task") -> Tried:
+def _tried(trial: Trial, tasks: Tasks) -> Tried:
     from scaling_laws.train import trial as trials
 
     def rate(pack: tuple[int, str, int]) -> float:
         try:
-            return trials.rate(trial.run, task, *pack)
+            return trials.rate(trial.run, tasks.of(trial.run.task), *pack)
         except Exception:  # no memory for so many, above all: then they are not to be packed so
             return 0.0
 
     return Tried(tuple(rate(pack) for pack in trial.packs))
 
 
-def _outcome(job: Job, task: "Task", mailbox: Mailbox, setup: Setup) -> Failed | Stopped | Unable | None:
+def _outcome(job: Job, tasks: Tasks, mailbox: Mailbox, setup: Setup) -> Failed | Stopped | Unable | None:
     """Do a job, its rows sent as they come; what else there is to say of it."""
     from scaling_laws.train import loop
 
     workdir = Path(setup.workdir)
     try:
-        _train(job, task, mailbox, setup.name, workdir)
+        _train(job, tasks, mailbox, setup.name, workdir)
     except loop.StopRequested:
         return Stopped()
+    except ChangedText as changed:
+        return Unable(str(changed))
     except (BrokenPipeError, ConnectionResetError):
         raise
     except OSError as error:
@@ -151,7 +178,7 @@ def _failed(job: Job, workdir: Path, error: Exception) -> Failed:
     return Failed(f"{type(error).__name__}: {message}" if message else type(error).__name__)
 
 
-def _train(job: Job, task: "Task", mailbox: Mailbox, name: str, workdir: Path) -> None:
+def _train(job: Job, tasks: Tasks, mailbox: Mailbox, name: str, workdir: Path) -> None:
     """Train the job's runs and send each row as its run ends."""
     from scaling_laws.train import loop
     from scaling_laws.train.member import Order
@@ -164,7 +191,7 @@ def _train(job: Job, task: "Task", mailbox: Mailbox, name: str, workdir: Path) -
         ]
         ended = loop.train_pack(
             orders,
-            task,
+            tasks.of(job.members[0].run.task),
             workdir=workdir,
             strategy=job.strategy,
             pack_devices=job.pack_devices,

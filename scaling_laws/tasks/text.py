@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scaling_laws.config import TaskConfig
+from scaling_laws.config import ConfigError, TaskConfig
 from scaling_laws.tasks import cache, corpus, tokenizer
 from scaling_laws.tasks.corpus import Document
 from scaling_laws.tasks.split import split
@@ -24,7 +24,7 @@ def load(config: TaskConfig, cache_dir: Path) -> Task:
     text that cannot be read or is too short.
     """
     source = corpus.read(config.path)
-    splits = split(source.documents, config.split_seed, config.valid_fraction, config.heldout_fraction)
+    splits = _split(source, config)
     notes = list(source.notes)
     tokens, token_bytes = _tokenise(config, splits, cache_dir, notes)
     task = Task(
@@ -45,8 +45,15 @@ def raw_bytes(config: TaskConfig, which: str = "all") -> bytes:
     source = corpus.read(config.path)
     if which == "all":
         return b"".join(document.raw for document in source.documents)
-    splits = split(source.documents, config.split_seed, config.valid_fraction, config.heldout_fraction)
+    splits = _split(source, config)
     return b"".join(document.raw for document in splits[which])
+
+
+def _split(source: corpus.Corpus, config: TaskConfig) -> Splits:
+    if config.folds > len(source.documents):
+        raise ConfigError(f"task.folds: {config.folds}; allowed: at most {len(source.documents)}, one document each")
+    fractions = (config.valid_fraction, config.heldout_fraction)
+    return split(source.documents, config.split_seed, *fractions, config.folds, config.fold)
 
 
 def _tokenise(

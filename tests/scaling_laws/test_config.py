@@ -96,6 +96,9 @@ def test_messages_name_field_value_and_allowed_values():
         ({"task.vocab_size": 512}, "task.vocab_size"),
         ({"task.tokenizer": "bpe"}, "task.vocab_size"),
         ({"task.valid_fraction": 0.3, "task.heldout_fraction": 0.3}, "task.heldout_fraction"),
+        ({"task.folds": 1}, "task.folds"),
+        ({"task.fold": 1}, "task.fold"),
+        ({"task.folds": 3, "task.fold": 3}, "task.fold"),
         ({"optimizer.schedule": "wsd", "optimizer.warmup": 0.5, "optimizer.cooldown": 0.6}, "optimizer.cooldown"),
     ],
 )

