@@ -85,6 +85,13 @@ def attend(q_GxLxK: jax.Array, k_GxLxK: jax.Array, v_GxLxK: jax.Array, scale: fl
     return jax.nn.dot_product_attention(*one_head, scale=scale, is_causal=True, implementation=kernel)[:, :, 0]
 
 
+def largest_logit(q_GxLxK: jax.Array, k_GxLxK: jax.Array, scale: float) -> jax.Array:
+    """The greatest entry () of scale q k^T that causal attention sees, in float32."""
+    scores_GxLxL = scale * _batched(q_GxLxK, k_GxLxK, 2, 2).astype(jnp.float32)
+    seen_LxL = np.tril(np.ones(scores_GxLxL.shape[1:], bool))
+    return jnp.where(seen_LxL, scores_GxLxL, -jnp.inf).max()
+
+
 def _has_cudnn_attention(q_GxLxK) -> bool:
     """cuDNN's attention takes half precision and heads of up to 128 in steps of 8."""
     half, size = q_GxLxK.dtype in (jnp.bfloat16, jnp.float16), q_GxLxK.shape[-1]

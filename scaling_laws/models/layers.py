@@ -10,9 +10,10 @@ from flax import linen as nn
 
 from scaling_laws.compute import mlp_hidden, up_columns
 from scaling_laws.config import ModelConfig, head_count, head_size
-from scaling_laws.models.kernels import attend, product, rotate
+from scaling_laws.models.kernels import attend, largest_logit, product, rotate
 from scaling_laws.parametrization import Rules
 
+WATCHED = "watched"  # a collection of Flax: signs of instability, for whoever asks for it
 EPSILON = 1e-6  # added to the mean square before its root
 
 
@@ -80,6 +81,9 @@ class Attention(nn.Module):
             k_GxLxK = Norm(self.rules, name="key_norm")(k_GxLxK)
         if self.model.positions == "rotary":
             q_GxLxK, k_GxLxK = rotate(q_GxLxK), rotate(k_GxLxK)
+        if self.is_mutable_collection(WATCHED):  # of the first window: a sample is enough, and costs next to nothing
+            largest = largest_logit(q_GxLxK[:heads], k_GxLxK[:heads], self.rules.forward.attention)
+            self.sow(WATCHED, "attention_logit", largest)
         mixed_GxLxK = attend(q_GxLxK, k_GxLxK, v_GxLxK, self.rules.forward.attention)
         mixed_BxLxHxK = mixed_GxLxK.reshape(batch, heads, length, size).transpose(0, 2, 1, 3)
         out = parameter(self, self.rules, "out", (width, width))

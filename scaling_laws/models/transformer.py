@@ -10,7 +10,7 @@ from flax import linen as nn
 
 from scaling_laws.compute import is_scanned
 from scaling_laws.config import ModelConfig
-from scaling_laws.models.layers import Attention, Mlp, Norm, dense, parameter
+from scaling_laws.models.layers import WATCHED, Attention, Mlp, Norm, dense, parameter
 from scaling_laws.models.loss import cross_entropy
 from scaling_laws.parametrization import Rules
 
@@ -57,7 +57,8 @@ class Transformer(nn.Module):
         """(B, L) integers to (B, L, V) float32 logits, or to (B, L) losses where `targets` are given, in `chunks` and
         with ln Z as `loss.cross_entropy` has them; position t sees tokens up to t.
 
-        What each layer computes can be had as the collection ACTIVATIONS. Raises ValueError where L is beyond the
+        What each layer computes can be had as the collection ACTIVATIONS, the largest attention logit of each block
+        and the mean of the logits as WATCHED. Raises ValueError where L is beyond the
         context of learned positions.
         """
         forward, width = self.rules.forward, self.model.width
@@ -75,6 +76,8 @@ class Transformer(nn.Module):
         def logits(x):
             return forward.logits * dense(x, head_DxV, jnp.float32)
 
+        if self.is_mutable_collection(WATCHED):
+            self.sow(WATCHED, "logit_mean", logits(x_BxLxD[:1]).mean())
         if targets_BxL is None:
             return logits(x_BxLxD)
         return cross_entropy(logits, x_BxLxD, targets_BxL, chunks, with_log_z)
@@ -94,7 +97,7 @@ class Transformer(nn.Module):
         """The residual stream after all blocks."""
         if is_scanned(self.model):
             block = nn.remat(ScanBlock, prevent_cse=False) if self.model.remat else ScanBlock
-            stacked: Any = {"params": 0, ACTIVATIONS: 0}
+            stacked: Any = {"params": 0, ACTIVATIONS: 0, WATCHED: 0}
             scan = nn.scan(block, variable_axes=stacked, split_rngs={"params": True}, length=self.model.depth)
             return scan(self.model, self.rules, name="blocks")(x_BxLxD, None)[0]
         block = nn.remat(Block) if self.model.remat else Block

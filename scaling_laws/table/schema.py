@@ -14,11 +14,12 @@ import pyarrow as pa
 from scaling_laws.config import nearest
 
 # 2: init_seconds apart from compile_seconds; 3: spikes, bad_step, good_loss, grad_norm; Parquet sealed;
-# 4: own_steps, averaged_loss, averaged_loss_se; trunk filled; lr_source
+# 4: own_steps, averaged_loss, averaged_loss_se; trunk filled; lr_source;
+# signs of instability on the curve
 VERSION = 4
 VERSION_KEY = b"scaling_laws.version"
 REQUIRED = object()  # the default of a column that a row must bring along
-ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64()}
+ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64(), list: pa.list_(pa.float64())}
 
 
 class TableError(ValueError):
@@ -135,6 +136,10 @@ CURVE_COLUMNS = (
     Column("train_loss", float, "nats/token", "mean training loss since the last point", None),
     Column("grad_norm", float, "", "mean norm of the gradient, before clipping, since the last point", None),
     Column("loss", float, "nats/token", "loss on the validation split", None),
+    Column("logit_mean", float, "", "mean of the output logits, over a sample of the validation windows", None),
+    Column("attention_logits", list, "", "largest attention logit of each block, over the same sample", None),
+    Column("layer_grad_norms", list, "", "norm of the gradient at this step: embedding, each block, head", None),
+    Column("layer_update_ratios", list, "", "norm of the step's update over that of the parameters, likewise", None),
 )
 
 
@@ -184,7 +189,7 @@ def _value(value: Any, column: Column, where: str) -> Any:
         return None
     plain = _plain(value, column.type)
     if plain is None:
-        kind = {str: "text", int: "a whole number", float: "a number"}[column.type]
+        kind = {str: "text", int: "a whole number", float: "a number", list: "a list of numbers"}[column.type]
         raise TableError(f"{where}: {column.name} is {value!r}, a {type(value).__name__}; allowed: {kind}")
     if column.choices and plain not in column.choices:
         raise TableError(
@@ -198,12 +203,24 @@ def _value(value: Any, column: Column, where: str) -> Any:
 
 
 def _plain(value: Any, kind: type) -> Any:
-    """`value` as Python's own str, int (of 64 bits) or float, NumPy's scalars included; None when it is not one."""
+    """`value` as Python's own str, int (of 64 bits), float or list of floats (None where not finite), NumPy's scalars
+    included; None when it is not one."""
     if kind is str:
         return str(value) if isinstance(value, str) else None
+    if kind is list:
+        return _plain_list(value)
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         return None
     if kind is int:
         whole = int(value) if isinstance(value, numbers.Integral) else None
         return whole if whole is not None and -(2**63) <= whole < 2**63 else None
     return float(value)
+
+
+def _plain_list(value: Any) -> list[float | None] | None:
+    if not isinstance(value, list):
+        return None
+    items = [None if item is None else _plain(item, float) for item in value]
+    if any(item is None and given is not None for item, given in zip(items, value, strict=True)):
+        return None
+    return [item if item is not None and math.isfinite(item) else None for item in items]

@@ -114,7 +114,7 @@ def _read_parquet(path: Path, schema: pa.Schema, say: Say) -> pa.Table:
 def _read_csv(path: Path, schema: pa.Schema, say: Say) -> pa.Table:
     from pyarrow import csv
 
-    types = {field.name: field.type for field in schema}
+    types = {field.name: field.type for field in schema if not pa.types.is_list(field.type)}  # a CSV has no lists
     nulls = csv.ConvertOptions(
         column_types=types, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
     )

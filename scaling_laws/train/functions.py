@@ -21,8 +21,9 @@ class Texts:
 
 @dataclasses.dataclass(frozen=True)
 class Functions:
-    """`advance(state, hyper, train_T, starts_MxKxB, count, alive_M)` -> (state, losses_MxK, norms_MxK), and
-    `losses(params, eval_T, starts_B)` -> losses_MxB; states by name (`train.state`), every leaf with its members first.
+    """`advance(state, hyper, train_T, starts_MxKxB, count, alive_M)` -> (state, losses_MxK, norms_MxK, layers_Mx2xG),
+    and `losses(params, eval_T, starts_B)` -> (losses_MxB, signs of instability as `Step.evaluate_B` has them); states
+    by name (`train.state`), every leaf with its members first.
     """
 
     advance: Callable[..., Any]

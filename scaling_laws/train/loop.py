@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from scaling_laws import config, provenance
@@ -53,6 +54,17 @@ def programs_of(run: RunConfig, task: Task, layout: Layout) -> Programs:
     n_evaluated = len(task.valid) + len(task.heldout)  # one text for both evaluations: one program serves both
     shape = Shape.of(run, task.vocab_size)
     return programs(shape, layout, len(task.train), n_evaluated, str(task.train.dtype))
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluated:
+    """Losses (M, n) of windows and their starts (n,) in the split; over a sample of them the largest attention logit of
+    each block (M, depth), and the mean of the output logits (M,)."""
+
+    losses: np.ndarray
+    starts: np.ndarray
+    attention_logits: np.ndarray
+    logit_means: np.ndarray
 
 
 class _Pack:
@@ -144,13 +156,15 @@ class _Pack:
 
     def _take(self, count: int, seen: Any) -> Iterator[Member]:
         """Read a dispatch's losses and gradient norms; yields the members that diverged in it."""
-        losses, norms = (np.asarray(each_MxK)[:, :count] for each_MxK in seen)
+        losses, norms = (np.asarray(each_MxK)[:, :count] for each_MxK in seen[:2])
+        layers_Mx2xG = np.asarray(seen[2])
         now = time.perf_counter()
         self.step_seconds = max(1e-9, (now - self.mark) / count)
         share, self.mark = (now - self.mark) / len(self.alive or self.members), now
-        for member, losses_K, norms_K in zip(self.members, losses, norms, strict=True):
+        for member, losses_K, norms_K, layers_2xG in zip(self.members, losses, norms, layers_Mx2xG, strict=True):
             if member.alive:
                 member.progress.step_seconds += share
+                member.progress.layers = layers_2xG.tolist()
                 if not member.take(losses_K, norms_K):
                     yield member
 
@@ -172,9 +186,8 @@ class _Pack:
             if member.alive and member.branches_at == self.done:
                 member.save_trunk(self.done, state)
 
-    def evaluate(self, split: str, n_tokens: int, state: Any = None) -> tuple[np.ndarray, np.ndarray]:
-        """Losses (M, n) of the windows of `n_tokens` of `valid` or `heldout`, and their starts (n,) in the split; of
-        the present parameters, or of those in `state`."""
+    def evaluate(self, split: str, n_tokens: int, state: Any = None) -> Evaluated:
+        """The windows of `n_tokens` of `valid` or `heldout` under the present parameters, or under those in `state`."""
         began = time.perf_counter()
         size, tokens = self.programs.shape.batch_size, self.task.split(split)
         starts = batches.eval_starts(len(tokens), self.context, n_tokens)
@@ -182,28 +195,31 @@ class _Pack:
         padded = np.concatenate([place, np.zeros(-len(starts) % size, np.int32)]).reshape(-1, size)
         queued = [self.programs.losses_MxB(state or self.state, self.eval_T, batch) for batch in padded]
         found = []
-        for losses_MxB in queued:
-            found.append(np.asarray(losses_MxB))
+        for batch in queued:
+            found.append(jax.device_get(batch))
             self.tell()
-        losses = np.concatenate(found, axis=1)[:, : len(starts)]
+        losses = np.concatenate([losses_MxB for losses_MxB, _ in found], axis=1)[:, : len(starts)]
+        logits = np.max([signs["attention_logit"] for _, signs in found], axis=0)
+        means = np.mean([signs["logit_mean"] for _, signs in found], axis=0)
         spent = (time.perf_counter() - began) / len(self.alive)
         for member in self.alive:
             member.progress.eval_seconds += spent
-        return losses.astype(float), starts
+        return Evaluated(losses.astype(float), starts, logits, means)
 
     def averaged_losses(self) -> Sequence[np.ndarray | None]:
         """The members' losses (n,) of the held-out windows under the averages of their parameters, where kept."""
         average = states.averaged(self.state)
         if not average:
             return [None] * len(self.members)
-        return list(self.evaluate("heldout", self.train.eval_tokens, average)[0])
+        return list(self.evaluate("heldout", self.train.eval_tokens, average).losses)
 
     def point(self) -> None:
         """Read the curves at the present step."""
-        losses, _ = self.evaluate("valid", self.train.curve_eval_tokens)
-        for member, losses_n in zip(self.members, losses, strict=True):
+        seen = self.evaluate("valid", self.train.curve_eval_tokens)
+        for index, member in enumerate(self.members):
             if member.alive:
-                member.point(self.done, losses_n)
+                logits, mean = seen.attention_logits[index].tolist(), float(seen.logit_means[index])
+                member.point(self.done, seen.losses[index], {"attention_logits": logits, "logit_mean": mean})
 
     def parameters(self) -> State:
         """The first member's parameters by name, on the host."""
@@ -266,11 +282,11 @@ def train_pack(
         pack.point()
         if probe:
             probe(pack.members[0].progress.curve[-1], pack.parameters)
-    losses, starts = pack.evaluate("heldout", pack.train.eval_tokens)
+    seen = pack.evaluate("heldout", pack.train.eval_tokens)
     averages = pack.averaged_losses()
-    for member, losses_n, averaged_n in zip(pack.members, losses, averages, strict=True):
+    for member, losses_n, averaged_n in zip(pack.members, seen.losses, averages, strict=True):
         if member.alive:
-            yield ended(member, member.finished(losses_n, starts, averaged_n))
+            yield ended(member, member.finished(losses_n, seen.starts, averaged_n))
 
 
 def train(

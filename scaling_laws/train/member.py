@@ -15,10 +15,12 @@ from scaling_laws.tasks.catalog import Task
 from scaling_laws.train import saved
 from scaling_laws.train.checkpoint import Checkpoints
 from scaling_laws.train.health import Health
+from scaling_laws.train.stability import layer_names
 from scaling_laws.train.state import State
 
 Row = dict[str, Any]
-CURVE_VALUES = ("train_loss", "grad_norm", "loss", "learning_rate")
+CURVE_VALUES = ("train_loss", "grad_norm", "loss", "learning_rate", "logit_mean")
+LAYER_VALUES = ("layer_grad_norms", "layer_update_ratios", "attention_logits")  # a number a layer
 
 
 class Watcher(Protocol):
@@ -52,6 +54,7 @@ class Progress:
 
     recent: list[float] = dataclasses.field(default_factory=list)  # losses since the last curve point
     recent_norms: list[float] = dataclasses.field(default_factory=list)
+    layers: list[list[float]] = dataclasses.field(default_factory=list)  # of the last step (stability)
     health: Health = dataclasses.field(default_factory=Health)
     curve: list[Row] = dataclasses.field(default_factory=list)
     resumed: int = 0
@@ -149,24 +152,36 @@ class Member:
         if self.order.watch:
             self.order.watch.at(self.progress.read)
 
-    def point(self, done: int, losses: np.ndarray) -> None:
-        """Add a point of the curve at step `done`, from the losses of the validation windows."""
+    def point(self, done: int, losses: np.ndarray, signs: dict[str, Any]) -> None:
+        """Add a point of the curve at step `done`, from the losses of the validation windows and the `attention_logits`
+        and `logit_mean` seen there."""
         loss, _ = metrics.loss_and_se(losses)
         rate = float(hyper.learning_rate(self.run.optimizer.schedule, np.float32(done - 1), self.hyper, np))
         means = [float(np.mean(seen)) for seen in (self.progress.recent, self.progress.recent_norms)]
-        values = {"train_loss": means[0], "grad_norm": means[1], "loss": loss, "learning_rate": rate}
+        values = {"train_loss": means[0], "grad_norm": means[1], "loss": loss, "learning_rate": rate, **signs}
+        values |= dict(zip(LAYER_VALUES, self.progress.layers, strict=False))
         tokens = done * self.run.train.batch_size * self.run.task.context
         flops = float(self.counts.flops_per_token * tokens)
         self.progress.curve.append({"run_id": self.run_id, "step": done, "tokens": tokens, "flops": flops, **values})
         self.progress.recent, self.progress.recent_norms = [], []
         if self.order.watch:
-            self.order.watch.scalars(done, values)
+            self.order.watch.scalars(done, self._scalars(values))
+
+    def _scalars(self, point: Row) -> dict[str, float]:
+        """The values of a point under names for plots: `grad_norm`, `layer_grad_norms/block_0`."""
+        names = layer_names(self.run.model.depth)
+        found = {name: point[name] for name in CURVE_VALUES}
+        for quantity in LAYER_VALUES:
+            values = point.get(quantity, ())
+            layers = names if len(values) == len(names) else names[1:-1]
+            found |= {f"{quantity}/{layer}": value for layer, value in zip(layers, values, strict=False)}
+        return found
 
     def replay(self) -> None:
         """Show the watcher the trunk's part of the curve, when the run has just branched off."""
         if self.order.watch and self.progress.branched_at and not self.progress.resumed:
             for point in self.progress.curve:
-                self.order.watch.scalars(point["step"], {name: point[name] for name in CURVE_VALUES})
+                self.order.watch.scalars(point["step"], self._scalars(point))
 
     def row(self, final: Row) -> Row:
         """The run's row of the runs table but for where and when it ran; `final`: status, reason, held-out loss."""

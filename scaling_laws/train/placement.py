@@ -73,7 +73,7 @@ class _OnMesh(OneDevice):
         members, everywhere = layout.sharding("pack"), layout.sharding()
         starts = layout.sharding("pack", None, ("data", "fsdp"))
         given = (self.shardings, members, everywhere, starts, everywhere, members)
-        back = (self.shardings, members, members)
+        back = (self.shardings, members, members, members)
         program = jax.jit(found.advance, in_shardings=given, out_shardings=back, donate_argnums=0)
         return program.lower(*found.advance_arguments).compile()
 
@@ -121,8 +121,8 @@ class _Copies(OneDevice):
         return np.moveaxis(np.reshape(starts_MxKxB, (*shape[1:3], self.n, shape[3])), 2, 0)
 
     def run(self, state: Any, hyper: Any, text: Any, starts_MxKxB: Any, count: Any, alive_M: Any) -> Any:
-        state, losses, norms = self.advance(state, hyper, text, self._split(starts_MxKxB), count, alive_M)
-        return state, losses[0], norms[0]
+        state, *seen = self.advance(state, hyper, text, self._split(starts_MxKxB), count, alive_M)
+        return state, *(copies[0] for copies in seen)
 
     def place_text(self, text_T: np.ndarray) -> Any:
         return self.copy(text_T)

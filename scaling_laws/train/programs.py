@@ -71,15 +71,16 @@ class Programs:
         return [member(host, index) for index in range(self.layout.members)]
 
     def advance(self, state: Any, hyper: Any, train_T: Any, starts_MxKxB: Any, count: int, alive_M: Any) -> Any:
-        """`count` <= K optimiser steps of every member that is alive: the new state, the losses (M, K) and the norms
-        of the gradients before clipping (M, K).
+        """`count` <= K optimiser steps of every member that is alive: the new state, the losses (M, K), the norms of
+        the gradients before clipping (M, K), and the layers' norms and ratios at the last step (M, 2, G).
 
         The state given is used up.
         """
         return self._built.run(state, hyper, train_T, starts_MxKxB, np.int32(count), alive_M)
 
     def losses_MxB(self, state: Any, eval_T: Any, starts_B: Any) -> Any:
-        """Every member's mean cross-entropy of each window of the evaluation text, in nats per token."""
+        """Every member's mean cross-entropy of each window of the evaluation text, in nats per token, and its signs of
+        instability: `attention_logit` (M, depth), `logit_mean` (M,)."""
         return self._built.losses(self._built.params(state), eval_T, starts_B)
 
 

@@ -12,7 +12,8 @@ import optax
 from scaling_laws import hyper, optim, parametrization
 from scaling_laws.config import OptimizerConfig, RunConfig
 from scaling_laws.models import families
-from scaling_laws.train import flat
+from scaling_laws.models.layers import WATCHED
+from scaling_laws.train import flat, stability
 from scaling_laws.train.shape import Shape
 
 Tree = dict[str, Any]  # params, opt_state, and average where one is kept
@@ -51,37 +52,68 @@ class Step:
 
     def losses_B(self, params: Any, text_T: jax.Array, starts_B: jax.Array) -> jax.Array:
         """Mean cross-entropy of each window in nats per token, float32."""
+        return self.evaluate_B(params, text_T, starts_B)[0]
+
+    def evaluate_B(self, params: Any, text_T: jax.Array, starts_B: jax.Array) -> tuple[jax.Array, Tree]:
+        """Mean cross-entropy of each window in nats per token, float32, and signs of instability: `attention_logit`,
+        the largest of each block (depth,), and `logit_mean` () of the output; both of a sample of the windows."""
+
+        def part(starts: jax.Array) -> Any:
+            losses_BxL, seen = self._apply(params, text_T, starts, mutable=[WATCHED])
+            return losses_BxL.mean(axis=1), self._signs(seen[WATCHED])
+
         if self.shape.parts == 1:
-            return self._windows_losses(params, text_T, starts_B)
-        found = jax.lax.map(lambda part: self._windows_losses(params, text_T, part), self._in_parts(starts_B))
-        return found.T.reshape(-1)
+            return part(starts_B)
+        found, signs = jax.lax.map(part, self._in_parts(starts_B))
+        signs = {"attention_logit": signs["attention_logit"].max(axis=0), "logit_mean": signs["logit_mean"].mean()}
+        return found.T.reshape(-1), signs
+
+    def _signs(self, watched: Tree) -> Tree:
+        if "blocks" in watched:
+            (logits,) = watched["blocks"]["attention"]["attention_logit"]
+        else:
+            blocks = [watched[f"block_{index}"] for index in range(self.shape.model.depth)]
+            logits = jnp.stack([block["attention"]["attention_logit"][0] for block in blocks])
+        return {"attention_logit": logits, "logit_mean": watched["logit_mean"][0]}
 
     def advance(
         self, state: Tree, numbers: Any, text_T: jax.Array, starts_KxB: jax.Array, count: jax.Array, alive: jax.Array
-    ) -> tuple[Tree, jax.Array, jax.Array]:
-        """`count` <= K optimiser steps; the parameters rest unless `alive`. Returns the state, the K training losses
-        and the K norms of the gradient before clipping (zeros beyond `count`)."""
+    ) -> tuple[Tree, jax.Array, jax.Array, jax.Array]:
+        """`count` <= K optimiser steps; the parameters rest unless `alive`.
+
+        Returns the state, the K training losses and the K norms of the gradient before clipping (zeros beyond
+        `count`), and (2, G) of the last step: what `stability.gradients_and_updates` sees in it.
+        """
         params, opt_state = state["params"], state["opt_state"]
         form = self._form(params)
         transform = self._optimizer(params, form, numbers)
 
         def body(k: jax.Array, carry: Any) -> Any:
-            joined, opt_state, average, losses_K, norms_K = carry
-            loss, grads = self._loss_and_gradients(form.split(joined), numbers, text_T, starts_KxB[k])
-            grads = form.join(grads)
+            joined, opt_state, average, losses_K, norms_K, layers_2xG = carry
+            params = form.split(joined)
+            loss, tensors = self._loss_and_gradients(params, numbers, text_T, starts_KxB[k])
+            grads = form.join(tensors)
             updates, opt_state = transform.update(grads, opt_state, joined)
             updates = jax.tree.map(lambda update: jnp.where(alive, update, 0), updates)
             losses_K, norms_K = losses_K.at[k].set(loss), norms_K.at[k].set(optax.tree.norm(grads))
+            layers_2xG = jax.lax.cond(
+                k == count - 1,
+                lambda: stability.gradients_and_updates(tensors, form.split(updates), params),
+                lambda: layers_2xG,
+            )
             joined = optax.apply_updates(joined, updates)
-            return joined, opt_state, self._averaged(average, joined, opt_state, numbers), losses_K, norms_K
+            average = self._averaged(average, joined, opt_state, numbers)
+            return joined, opt_state, average, losses_K, norms_K, layers_2xG
 
         nothing_K = jnp.zeros(self.shape.steps_per_dispatch, jnp.float32)
+        nothing_2xG = jnp.zeros((2, len(stability.layer_names(self.shape.model.depth))), jnp.float32)
         average = form.join(state["average"]) if self.averages else ()
-        carry = (form.join(params), flat.within(form.join, opt_state, opt_state), average, nothing_K, nothing_K)
-        joined, joined_opt_state, average, losses_K, norms_K = jax.lax.fori_loop(0, count, body, carry)
+        joined_opt_state = flat.within(form.join, opt_state, opt_state)
+        carry = (form.join(params), joined_opt_state, average, nothing_K, nothing_K, nothing_2xG)
+        joined, joined_opt_state, average, *seen = jax.lax.fori_loop(0, count, body, carry)
         after = {"params": form.split(joined), "opt_state": flat.within(form.split, opt_state, joined_opt_state)}
         after |= {"average": form.split(average)} if self.averages else {}
-        return after, losses_K, norms_K
+        return after, *seen
 
     def _averaged(self, average: Any, params: Any, opt_state: Any, numbers: Any) -> Any:
         """The average with the new parameters in it; nothing where none is kept."""
@@ -101,12 +133,14 @@ class Step:
     def _windows_losses(self, params: Any, text_T: jax.Array, starts_B: jax.Array) -> jax.Array:
         return self._apply(params, text_T, starts_B).mean(axis=1)
 
-    def _apply(self, params: Any, text_T: jax.Array, starts_B: jax.Array, with_log_z: bool = False) -> Any:
-        """Losses (B, L) of windows, and with `with_log_z` ln Z (B, L)."""
+    def _apply(
+        self, params: Any, text_T: jax.Array, starts_B: jax.Array, with_log_z: bool = False, **options: Any
+    ) -> Any:
+        """Losses (B, L) of windows, and with `with_log_z` ln Z (B, L); `options` are Flax's."""
         offsets = jnp.arange(self.shape.context + 1)
         windows = text_T[starts_B[:, None] + offsets].astype(jnp.int32)
         inputs, targets = windows[:, :-1], windows[:, 1:]
-        return self.module.apply({"params": params}, inputs, targets, self.shape.loss_chunks, with_log_z)
+        return self.module.apply({"params": params}, inputs, targets, self.shape.loss_chunks, with_log_z, **options)
 
     def _objective(self, params: Any, numbers: Any, text_T: jax.Array, starts_B: jax.Array) -> tuple[Any, Any]:
         """What is minimised, and the mean loss: they differ by the z-loss (Chowdhery et al. 2022, section 5)."""

@@ -25,11 +25,11 @@ def functions(shape: Shape, layout: Layout, texts: Texts, axis: str | None = Non
     def advance(state: Any, numbers: Any, text: Any, starts: Any, count: Any, alive: Any) -> Any:
         if layout.strategy != "vmap":  # one after the other, those that are not alive take no step at all
             count, alive = jnp.where(alive, count, 0), jnp.ones((), bool)
-        after, losses_K, norms_K = step.advance(states.tree(template, state), numbers, text, starts, count, alive)
-        return states.named(after), losses_K, norms_K
+        after, *seen = step.advance(states.tree(template, state), numbers, text, starts, count, alive)
+        return states.named(after), *seen
 
     def losses(params: Any, text: Any, starts: Any) -> Any:
-        return step.losses_B(states.tree({"params": template["params"]}, params)["params"], text, starts)
+        return step.evaluate_B(states.tree({"params": template["params"]}, params)["params"], text, starts)
 
     starts_KxB = jax.ShapeDtypeStruct((shape.steps_per_dispatch, shape.batch_size), jnp.int32)
     starts_B = jax.ShapeDtypeStruct((shape.batch_size,), jnp.int32)

@@ -28,7 +28,7 @@ def rate(run: RunConfig, task: Task, members: int, strategy: str, pack_devices: 
     starts_MxKxB = np.zeros((members, shape.steps_per_dispatch, shape.batch_size), np.int32)
     dispatches, began = -1, 0.0  # the first one warms up
     while dispatches < 1 or time.perf_counter() - began < SECONDS:
-        state, losses, _ = built.advance(state, numbers, train_T, starts_MxKxB, shape.steps_per_dispatch, alive_M)
+        state, losses, *_ = built.advance(state, numbers, train_T, starts_MxKxB, shape.steps_per_dispatch, alive_M)
         jax.block_until_ready((state, losses))
         dispatches += 1
         began = began or time.perf_counter()

@@ -126,7 +126,7 @@ def step_seconds(run: RunConfig, vocab_size: int, members: int, strategy: str) -
     found = []
     for _ in range(1 + ROUNDS):
         began = time.perf_counter()
-        state, losses, _ = programs.advance(state, hyper, train_T, starts, STEPS, alive)
+        state, losses, *_ = programs.advance(state, hyper, train_T, starts, STEPS, alive)
         jax.block_until_ready((state, losses))
         found.append((time.perf_counter() - began) / STEPS)
     return statistics.median(found[1:])

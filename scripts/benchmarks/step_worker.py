@@ -76,7 +76,7 @@ class Stepper:
     def round(self) -> tuple[float, float]:
         """(CPU-seconds a step, loss of the last step) of one dispatch."""
         began = time.process_time()
-        self.state, losses_MxK, _ = self.programs.advance(
+        self.state, losses_MxK, *_ = self.programs.advance(
             self.state, self.hyper, self.corpus_T, self.starts_MxKxB, self.steps, self.alive_M
         )
         losses = np.asarray(losses_MxK)

@@ -67,9 +67,9 @@ def trained(*layouts: Layout, accumulation: int = 1):
             state = programs.place_states(kept)
         starts = rng.integers(0, 1900, (10, 16)).astype(np.int32)
         same = np.broadcast_to(starts, (layout.members, 10, 16))
-        state, found, _ = programs.advance(state, hyper, train_T, same, 10, np.ones(layout.members, bool))
+        state, found, *_ = programs.advance(state, hyper, train_T, same, 10, np.ones(layout.members, bool))
         losses.append(np.asarray(found))
-    evaluated = np.asarray(programs.losses_MxB(state, eval_T, np.arange(16, dtype=np.int32)))
+    evaluated = np.asarray(programs.losses_MxB(state, eval_T, np.arange(16, dtype=np.int32))[0])
     params = [(params_of(each), averaged(each)) for each in programs.fetch_states(state)]
     return np.concatenate(losses, axis=1), params, evaluated, bytes_on_first_device(state)
 

@@ -208,7 +208,7 @@ def test_one_step_is_the_gradient_of_the_named_windows(task):
     padded = np.zeros((7, 4), np.int32)
     padded[:1] = starts
     one = (compiled.place_states([dict(fresh)]), programs.stack([numbers]), task.train, padded[None])
-    stacked, losses, norms = compiled.advance(*one, 1, np.array([True]))
+    stacked, losses, norms, _ = compiled.advance(*one, 1, np.array([True]))
     after = params_of(compiled, programs.member(stacked, 0))
     assert float(losses[0, 0]) == pytest.approx(float(loss(before)), rel=1e-5)
     square = sum(float((np.asarray(slope, np.float64) ** 2).sum()) for slope in jax.tree.leaves(gradient))

@@ -1,0 +1,45 @@
+"""The signs by which instabilities announce themselves, layer by layer (Wortsman et al. 2023): gradients and updates
+here, logits in the models (`layers.WATCHED`).
+
+A layer is the embedding (with positions), each block, and the head (with the last norm), in this order: G of them.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+FIRST = ("embedding", "position")
+BLOCK, STACKED = "block_", "blocks"
+
+
+def layer_names(depth: int) -> list[str]:
+    """`embedding`, `block_0`, .., `head`."""
+    return ["embedding", *(f"{BLOCK}{index}" for index in range(depth)), "head"]
+
+
+def gradients_and_updates(grads: Any, updates: Any, params: Any) -> jax.Array:
+    """(2, G): the norm of each layer's gradient, and that of its update over that of its parameters.
+
+    All three are trees of parameters as the model names them, its blocks apart or stacked.
+    """
+    moved, size = jnp.sqrt(_squares(updates)), jnp.sqrt(_squares(params))
+    return jnp.stack([jnp.sqrt(_squares(grads)), moved / jnp.maximum(size, jnp.finfo(jnp.float32).tiny)])
+
+
+def _squares(tree: Mapping[str, Any]) -> jax.Array:
+    """(G,) sums of squares."""
+    whole = {name: _square(part) for name, part in tree.items() if name != STACKED}
+    blocks = [name for name in whole if name.startswith(BLOCK)]
+    first = [whole[name] for name in whole if name in FIRST]
+    last = [whole[name] for name in whole if name not in (*FIRST, *blocks)]
+    if STACKED in tree:
+        inner = sum(jnp.square(leaf).reshape(len(leaf), -1).sum(axis=1) for leaf in jax.tree.leaves(tree[STACKED]))
+    else:
+        inner = jnp.stack([whole[name] for name in sorted(blocks, key=lambda name: int(name.removeprefix(BLOCK)))])
+    return jnp.concatenate([jnp.stack([sum(first)]), inner, jnp.stack([sum(last)])])
+
+
+def _square(part: Any) -> jax.Array:
+    return sum((jnp.square(leaf).sum() for leaf in jax.tree.leaves(part)), jnp.zeros((), jnp.float32))
