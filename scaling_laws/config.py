@@ -16,7 +16,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 MOST_VALUES = 10_000  # in one tuple: a sweep of more runs than that is no study
-BASES = {"mup": ("base_width",), "completep": ("base_width", "base_depth")}  # what a parametrisation reads of its base
+# what a parametrisation reads of its base shape
+BASES = {"standard": (), "mup": ("base_width",), "completep": ("base_width", "base_depth")}
 SHARES = "train.accumulation x train.data_devices x train.fsdp_devices"
 OWN_SETTING = "optimizer.learning_rate"  # where a rate comes from that no rule has set
 AXIS = 0  # the value of `model.width` or `model.depth` that leaves it to the sweep's axis
@@ -34,9 +35,14 @@ def setting(
     high: float | None = None,
     choices: tuple[Any, ...] | None = None,
     identity: bool = True,
+    neutral: Any = None,
 ) -> Any:
-    """A dataclass field with its documentation and its allowed values (`low <= value <= high`, or `choices`)."""
-    metadata = {"doc": doc, "low": low, "high": high, "choices": choices, "identity": identity}
+    """A dataclass field with its documentation and its allowed values (`low <= value <= high`, or `choices`).
+
+    `neutral`: the value that a run had before there was such a field, where that is not its default.
+    """
+    neutral = default if neutral is None else neutral
+    metadata = {"doc": doc, "low": low, "high": high, "choices": choices, "identity": identity, "neutral": neutral}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -114,13 +120,16 @@ class TrainConfig:
     """One run: how much, from which seeds, and what is watched on the way."""
 
     parametrization: str = setting(
-        "standard",
+        "completep",
         "rules for initialisation, rates and multipliers; with mup the best rate holds over width, with completep over "
         "width and depth",
         choices=("standard", "mup", "completep"),
+        neutral="standard",
     )
-    base_width: int = setting(0, "mup, completep: width at which the rules are standard's", low=0, high=65536)
-    base_depth: int = setting(0, "completep: depth at which the rules are standard's", low=0, high=1024)
+    base_width: int = setting(
+        64, "mup, completep: width at which the rules are standard's", low=0, high=65536, neutral=0
+    )
+    base_depth: int = setting(2, "completep: depth at which the rules are standard's", low=0, high=1024, neutral=0)
     batch_size: int = setting(16, "windows a step", low=1, high=1 << 20)
     steps: int = setting(
         1000, "optimiser steps: the horizon of the schedule; set by the budget in a sweep", low=2, high=1 << 40
@@ -439,19 +448,14 @@ def warmup_limit(run: RunConfig) -> int:
 
 
 def validate_base(config: RunConfig) -> None:
-    """The base shape that a parametrisation reads must be given, and heads must divide it too. Raises ConfigError."""
-    train, model = config.train, config.model
-    bases = BASES.get(train.parametrization, ())
-    for name in bases:
+    """The base shape that a parametrisation reads must be given. Raises ConfigError."""
+    train = config.train
+    for name in BASES[train.parametrization]:
         if getattr(train, name) == 0:
             raise ConfigError(
                 f"train.{name}: 0; allowed with {train.parametrization}: 1 or more, the shape where the learning rate "
                 "was found"
             )
-    try:
-        validate_heads(dataclasses.replace(model, width=train.base_width) if bases else model)
-    except ConfigError as error:
-        raise ConfigError(f"train.base_width: {train.base_width}; {error}") from None
 
 
 def validate_folds(task: TaskConfig) -> None:
@@ -487,16 +491,18 @@ def head_size(model: ModelConfig) -> int:
 
 
 def non_defaults(config: RunConfig) -> dict[str, Any]:
-    """Dotted path -> value of the settings that differ from their defaults and belong to the identity.
+    """Dotted path -> value of the settings that differ from their neutral values and belong to the identity.
 
-    A value is given in the declared type, so that 1 and 1.0 are one setting.
+    A value is given in the declared type, so that 1 and 1.0 are one setting. A base shape that the parametrisation does
+    not read is left out.
     """
     run = run_part(config)
     types = field_types(run)
+    unread = {f"train.{name}" for name in BASES["completep"] if name not in BASES.get(run.train.parametrization, ())}
     return {
         path: float(value) if types[path] is float else value
         for path, field, value in leaves(run)
-        if field.metadata["identity"] and value != field.default
+        if field.metadata["identity"] and value != field.metadata["neutral"] and path not in unread
     }
 
 

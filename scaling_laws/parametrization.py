@@ -8,7 +8,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 
-from scaling_laws.config import BASES, ConfigError, ModelConfig, RunConfig, head_count, head_size, nearest
+from scaling_laws.config import BASES, ConfigError, ModelConfig, RunConfig, head_count, nearest
 
 # The last name of a parameter's path tells its role, a row of the table; a norm's also whose norm it is.
 ROLES = {
@@ -125,7 +125,7 @@ def standard(model: ModelConfig, scheme: Scheme) -> Rules:
         norm=norm,
         head_norm=norm,
         final_norm=norm,
-        forward=Forward(embedding=lookup, residual=1.0, attention=head_size(model) ** -0.5, logits=1.0),
+        forward=Forward(embedding=lookup, residual=1.0, attention=_head_size(model) ** -0.5, logits=1.0),
     )
 
 
@@ -169,11 +169,16 @@ def _scaled(model: ModelConfig, scheme: Scheme, base: ModelConfig) -> Rules:
     forward = dataclasses.replace(
         table.forward,
         residual=table.forward.residual / deeper,
-        attention=table.forward.attention * head_size(base) / head_size(model),  # 1/d_head, not its root
+        attention=table.forward.attention * _head_size(base) / _head_size(model),  # 1/d_head, not its root
         logits=table.forward.logits / wider,
     )
     rows = [field.name for field in dataclasses.fields(Rules) if field.name != "forward"]
     return Rules(**{row: carried(row) for row in rows}, forward=forward)
+
+
+def _head_size(model: ModelConfig) -> float:
+    """Of a base too, which nobody trains: heads need not divide its width."""
+    return model.width / head_count(model)
 
 
 TABLES: dict[str, Callable[[ModelConfig, Scheme], Rules]] = {"standard": standard, "mup": mup, "completep": completep}

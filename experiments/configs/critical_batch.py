@@ -18,7 +18,13 @@ def get_config() -> ExperimentConfig:
         task=TaskConfig(tokenizer="bpe", vocab_size=1024, context=64),
         optimizer=OptimizerConfig(learning_rate=4e-3, beta2=0.98, schedule="constant", warmup=0.02),
         train=TrainConfig(
-            batch_size=12, steps=160, eval_tokens=8192, curve_points=40, curve_eval_tokens=8192, steps_per_dispatch=50
+            parametrization="standard",
+            batch_size=12,
+            steps=160,
+            eval_tokens=8192,
+            curve_points=40,
+            curve_eval_tokens=8192,
+            steps_per_dispatch=50,
         ),
         sweep=SweepConfig(seeds=(0, 1), max_epochs=4.0),
     )

@@ -18,7 +18,7 @@ def get_config() -> ExperimentConfig:
         model=ModelConfig(width=0, depth=0, n_heads=2),
         task=TaskConfig(tokenizer="bpe", vocab_size=1024, context=64),
         optimizer=OptimizerConfig(weight_decay=0.1, beta2=0.98),
-        train=TrainConfig(batch_size=8, curve_points=12, curve_eval_tokens=8192),
+        train=TrainConfig(parametrization="standard", batch_size=8, curve_points=12, curve_eval_tokens=8192),
         sweep=SweepConfig(
             budgets=(5e10, 1e11, 2e11, 4e11, 8e11),
             widths=(8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80),

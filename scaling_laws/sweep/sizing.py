@@ -86,7 +86,7 @@ class Sizing:
     def notes(self, runs: Iterable[PlannedRun]) -> tuple[str, ...]:
         """What sets the rates and batches of these runs, and where they leave the range a rule was measured in."""
         if self.rate_law is None:
-            return (f"learning rate: {self.source}",)
+            return (f"learning rate: {self.source}", *self._caution(runs))
         said = f"learning rate {self.rate_law}"
         if self.rule is None:
             return (f"{said}: {self.source}",)
@@ -94,6 +94,16 @@ class Sizing:
             said += f", batch in tokens {self.rule.batch_tokens}, in windows the nearest power of two"
         outside = _outside(self.rule, tuple(runs))
         return (f"{said}: {self.source} ({self.experiment.sweep.rule})", *([outside] if outside else []))
+
+    def _caution(self, runs: Iterable[PlannedRun]) -> tuple[str, ...]:
+        """One line where runs of unlike shapes share a rate that will not suit them all."""
+        name = self.experiment.train.parametrization
+        shapes = {planned.shape for planned in runs}
+        held = {"standard": 0, "mup": 1}.get(name)  # how far the best rate holds: nowhere, over width, over both
+        if held is None or len({shape[held:] for shape in shapes}) < 2:
+            return ()
+        over = "sizes" if name == "standard" else "depths"
+        return (f"caution: one learning rate for all {over} under {name}; completep or sweep.rule would suit it",)
 
 
 def _outside(rule: Rule, runs: tuple[PlannedRun, ...]) -> str:

@@ -100,7 +100,7 @@ RUN_COLUMNS = (
     Column("bad_step", int, "steps", "step at which the run diverged, or its last train of spikes began", None),
     Column("good_loss", float, "nats/token", "mean training loss before bad_step", None),
     Column("corpus_hash", str, "", "hash of the raw documents"),
-    Column("config", str, "", "JSON text of the settings that differ from their defaults"),
+    Column("config", str, "", "JSON text of the settings that differ from their neutral values"),
     # not a result: one run may be asked for in several ways
     _provenance(
         "lr_source", str, "", "what set learning rate and batch: a setting, or a rule and what it rests on", ""

@@ -46,6 +46,7 @@ def changes(reference: Reference) -> dict[str, Any]:
         "model.depth": reference.depth,
         "model.n_heads": reference.n_heads,
         "task.context": reference.context,
+        "train.parametrization": "standard",
         "train.batch_size": reference.batch_size,
         "train.steps_per_dispatch": reference.steps,
     }

@@ -15,6 +15,7 @@ RATE = 2e-3
 SETTINGS = {
     "model.n_heads": 2,
     "task.context": 64,
+    "train.parametrization": "standard",
     "train.batch_size": 16,
     "train.eval_tokens": 16384,
     "train.curve_points": 2,

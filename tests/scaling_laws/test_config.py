@@ -121,9 +121,13 @@ def test_identity_is_the_hash_of_what_differs_from_the_defaults():
     def expected(facts):
         return hashlib.sha256(json.dumps([facts, "corpus"], separators=(",", ":")).encode()).hexdigest()[:16]
 
-    assert c.identity(c.RunConfig(), "corpus") == expected({}) == "a800c121e0927ef7"
-    changed = c.replace(DEFAULT, {"train.steps": 7, "model.width": 128})
-    assert c.identity(changed, "corpus") == expected({"model.width": 128, "train.steps": 7})
+    before = c.replace(c.RunConfig(), {"train.parametrization": "standard"})  # when there was no other one
+    assert c.identity(before, "corpus") == expected({}) == "a800c121e0927ef7"
+    based = {"train.base_depth": 2, "train.base_width": 64, "train.parametrization": "completep"}
+    assert c.identity(c.RunConfig(), "corpus") == expected(based)
+    changed = c.replace(DEFAULT, {"train.steps": 7, "model.width": 128, "train.parametrization": "mup"})
+    facts = {"model.width": 128, "train.base_width": 64, "train.parametrization": "mup", "train.steps": 7}
+    assert c.identity(changed, "corpus") == expected(facts)
     assert c.identity(changed, "other") != c.identity(changed, "corpus")
 
 

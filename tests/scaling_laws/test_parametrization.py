@@ -165,7 +165,7 @@ def test_scales_shared_by_more_heads_gather_more_gradient():
 
 
 def test_a_scheme_leaves_out_the_base_that_its_table_does_not_read():
-    run = RunConfig(train=TrainConfig(base_width=64, base_depth=2))
+    run = RunConfig(train=TrainConfig(parametrization="standard", base_width=64, base_depth=2))
     assert Scheme.of(run) == Scheme()
     wide = replace(run, {"train.parametrization": "mup"})
     assert Scheme.of(wide) == Scheme("mup", base_width=64)

@@ -17,7 +17,7 @@ FITTED = {
     "format": 1,
     "learning_rate": {"coefficient": 2.0, "exponents": {"n_params": -0.5, "tokens": -0.1}},
     "batch_tokens": {"coefficient": 0.5, "exponents": {"n_params": 0.0, "tokens": 0.5}},
-    "parametrization": "standard",
+    "parametrization": "completep",
     "optimizer": "adamw",
     "range": {"n_params": [1e3, 1e6], "tokens": [1e3, 1e8], "batch_tokens": [16, 4096]},
     "source": {"table": "0123456789abcdef"},
@@ -120,7 +120,7 @@ def test_batches_stay_whole_and_positive(experiment, facts, written):
         ("range.tokens", [1, -1], "range.tokens: -1"),
         ("source.table", "", "source.table: ''; allowed: a short text"),
         ("source.table", "a\nb", "source.table"),
-        ("parametrization", "mup", "train.parametrization: standard; allowed: mup"),
+        ("parametrization", "mup", "train.parametrization: completep; allowed: mup"),
         ("optimizer", "sgd", "optimizer.name: adamw; allowed: sgd"),
     ],
 )
@@ -142,3 +142,23 @@ def test_a_rule_and_a_coefficient_contradict(experiment, facts, written, tmp_pat
         plan(experiment(sweep__rule=written(), sweep__lr_coefficient=2.0), facts)
     with pytest.raises(OSError):
         plan(experiment(sweep__rule=str(tmp_path / "nowhere.json")), facts)
+
+
+@pytest.mark.parametrize(
+    "name, widths, depths, said",
+    [
+        ("standard", (8, 16), (1,), "sizes under standard"),
+        ("standard", (8,), (1, 2), "sizes under standard"),
+        ("standard", (8,), (1,), ""),
+        ("mup", (8, 16), (1,), ""),
+        ("mup", (8,), (1, 2), "depths under mup"),
+        ("completep", (8, 16), (1, 2), ""),
+    ],
+)
+def test_one_rate_for_sizes_that_it_will_not_suit_is_a_caution(experiment, facts, name, widths, depths, said):
+    grid = experiment(sweep__widths=widths, sweep__depths=depths, sweep__shapes_per_budget=0)
+    grid = config.replace(grid, {"train.parametrization": name, "sweep.budgets": (1e9,), "sweep.min_steps": 2})
+    notes = plan(grid, facts).notes
+    assert notes[0] == "learning rate: optimizer.learning_rate"
+    assert [note for note in notes if "caution" in note] == [note for note in notes[1:] if said and said in note]
+    assert len(notes) == (2 if said else 1)

@@ -193,7 +193,8 @@ def test_final_loss_is_the_mean_cross_entropy_of_the_held_out_windows(undisturbe
 
 
 def test_one_step_is_the_gradient_of_the_named_windows(task):
-    run = replace(RunConfig(), TINY | {"optimizer.name": "sgd", "optimizer.momentum": 0.0, "optimizer.clip_norm": 0.0})
+    plain = {"optimizer.name": "sgd", "optimizer.momentum": 0.0, "optimizer.clip_norm": 0.0}
+    run = replace(RunConfig(), TINY | plain | {"train.parametrization": "standard"})
     compiled = programs_of(run, task)
     fresh, numbers = compiled.initial_state(3), hyper.hyperparameters(run)
     before, module = params_of(compiled, fresh), Step(compiled.shape).module
