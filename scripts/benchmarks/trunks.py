@@ -3,10 +3,11 @@
     scripts/bench trunks                       about ten minutes of one core; stopped, the same command goes on
     scripts/bench trunks --out=FOLDER          writes runs.csv, losses.csv and the figure there
 
-The shape, budgets and seeds of experiments/configs/trunks.py. Each schedule gets the best of four peak rates at the
-middle budget, of a seed that takes no part in the comparison. Then five seeds a schedule: cosine runs each to their own
-horizon, and `wsd` branches from one trunk a seed; and two seeds of `constant` runs at the branches' rate, whose
-parameters are averaged over a window, as in Kaddour (2022). The exit code is 0 whatever was measured.
+The shape, budgets and seeds of experiments/configs/trunks.py. Cosine runs get the best of five peak rates at each
+budget, the branches, which share a trunk, the best at the middle one; of seeds that take no part in the comparison.
+Then five seeds a schedule: cosine runs each to their own horizon, and `wsd` branches from one trunk a seed; and two
+seeds of `constant` runs at the branches' rate, whose parameters are averaged over a window, as in Kaddour (2022). The
+exit code is 0 whatever was measured.
 """
 
 import dataclasses
@@ -27,8 +28,8 @@ from scaling_laws.config import ExperimentConfig, replace
 from scaling_laws.sweep import study
 from scripts.benchmarks.report import Row, lines, progress
 
-TUNING_SEED = 100
-RATES = (0.5, 1.0, 2.0, 4.0)  # times the recipe's
+TUNING_SEEDS = (100, 101)
+RATES = (0.5, 1.0, 2.0, 4.0, 8.0)  # times the recipe's
 SCHEDULES: Mapping[str, dict[str, Any]] = {
     "cosine": {"optimizer.schedule": "cosine", "optimizer.warmup_steps": 0, "train.average": "none"},
     "wsd": {},
@@ -56,11 +57,17 @@ def run() -> None:
     """Trains what is missing, prints the comparison and writes it to --out. Raises ConfigError for bad input."""
     workdir, out = Path(flags.FLAGS.workdir), Path(flags.FLAGS.out)
     found: list[dict[str, Any]] = []
+    budgets = sorted(recipe.get_config().sweep.budgets)
+    middle = budgets[len(budgets) // 2]
     for schedule, changes in SCHEDULES.items():
         like = "wsd" if schedule == "constant" else schedule  # the rate before its cooldown is that of the branches
-        rate = best_rate(replace(recipe.get_config(), SCHEDULES[like]), workdir / "rates" / like)
-        progress(f"{schedule}: peak rate {rate:.4g}")
-        found += trained(replace(recipe.get_config(), changes | {"optimizer.learning_rate": rate}), workdir / schedule)
+        alone = [(budget,) for budget in budgets]
+        for group in alone if schedule == "cosine" else [budgets]:
+            tuned_at = group[0] if schedule == "cosine" else middle
+            rate = best_rate(replace(recipe.get_config(), SCHEDULES[like]), tuned_at, workdir / "rates" / like)
+            progress(f"{schedule} at {tuned_at:.3g}: peak rate {rate:.4g}")
+            chosen = {"sweep.budgets": tuple(group), "optimizer.learning_rate": rate}
+            found += trained(replace(recipe.get_config(), changes | chosen), workdir / schedule)
     seen = points(found)
     print("\n".join(lines([*compared(seen), cost(found), *averages(seen)])))
     write_atomically(out / "runs.csv", csv_bytes(({k: row[k] for k in KEPT} for row in found), KEPT))
@@ -69,14 +76,17 @@ def run() -> None:
     static.save(drawing(seen), out)
 
 
-def best_rate(config: ExperimentConfig, workdir: Path) -> float:
-    """The peak rate with the lowest loss at the middle budget, of the tuning seed."""
-    middle = sorted(config.sweep.budgets)[len(config.sweep.budgets) // 2]
-    tuning = {"sweep.budgets": (middle,), "sweep.seeds": (TUNING_SEED,), "sweep.lr_multipliers": RATES}
-    rows = trained(replace(config, tuning), workdir)
-    tried = {row["learning_rate"]: row["loss"] for row in rows if row["loss"] is not None}
-    progress(", ".join(f"{rate:.4g}: {loss:.4f}" for rate, loss in sorted(tried.items())))
-    return min(tried, key=lambda rate: tried[rate])
+def best_rate(config: ExperimentConfig, budget: float, workdir: Path) -> float:
+    """The peak rate with the lowest mean loss over the tuning seeds at a budget."""
+    tuning = {"sweep.budgets": (budget,), "sweep.seeds": TUNING_SEEDS, "sweep.lr_multipliers": RATES}
+    losses: dict[float, list[float]] = {}
+    for row in trained(replace(config, tuning), workdir):
+        losses.setdefault(row["learning_rate"], []).append(row["loss"] if row["status"] == "finished" else np.inf)
+    tried = {rate: float(np.mean(each)) for rate, each in losses.items()}
+    best = min(tried, key=lambda rate: tried[rate])
+    edge = "  AT THE EDGE" if best in (min(tried), max(tried)) else ""
+    progress(", ".join(f"{rate:.4g}: {loss:.4f}" for rate, loss in sorted(tried.items())) + edge)
+    return best
 
 
 def trained(config: ExperimentConfig, workdir: Path) -> list[dict[str, Any]]:
@@ -116,7 +126,7 @@ def compared(seen: list[Point]) -> list[Row]:
             std = float(np.sqrt((cosine.std**2 + branch.std**2) / 2))
             apart = (branch.loss - cosine.loss) / std
             said = f"{branch.loss:.4f} against {cosine.loss:.4f}: {apart:+.1f} standard deviations of {std:.4f}"
-            rows.append(Row(f"branch - cosine, {tokens:,} tokens", f"at most {NEAR:g}", said, apart <= NEAR))
+            rows.append(Row(f"branch - cosine, {tokens:,} tokens", f"within {NEAR:g}", said, abs(apart) <= NEAR))
     return rows
 
 
