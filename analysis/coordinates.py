@@ -30,7 +30,7 @@ class LayerChange:
     """One layer's RMS change since step 0.
 
     `change` (sizes, steps): geometric means over seeds at steps 1, 2, ..; `slope` of ln change at the last step over
-    ln size, and its standard error over seeds (nan for one).
+    ln size, and its standard error over seeds (nan for one). nan where a run stood still or broke: no pass.
     """
 
     layer: str
@@ -61,7 +61,7 @@ class Check:
 
     def lines(self) -> list[str]:
         """The slopes, a line each, and the verdict."""
-        width, largest = max(len(each.layer) for each in self.layers), max(abs(each.slope) for each in self.layers)
+        width, largest = max(len(each.layer) for each in self.layers), np.abs([each.slope for each in self.layers]).max()
         over = f"{self.axis} {', '.join(map(str, self.sizes))}"
         marks = ["" if each.passed else "  beyond the bound" for each in self.layers]
         return [
@@ -90,7 +90,7 @@ def check(rows: Sequence[Row], axis: str) -> Check:
     for row in rows:
         if row["step"]:
             place = sizes.index(row["size"]), seeds.index(row["seed"]), row["step"] - 1
-            by_layer[row["layer"]][place] = math.log(row["change"]) if row["change"] > 0 else -np.inf
+            by_layer[row["layer"]][place] = math.log(row["change"]) if 0 < row["change"] < math.inf else math.nan
     layers = tuple(_layer(name, changes, sizes) for name, changes in by_layer.items())
     return Check(rows[0]["parametrization"], axis, sizes, steps, layers)
 

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from analysis.interior_settings import minimum
-from analysis.load import DataError, Runs
+from analysis.load import FITTED, DataError, Runs
 from analysis.uncertainty import student
 
 KEYS = ("parametrization", "width", "depth", "steps")
+NEEDS = ("n_params", "tokens", "learning_rate")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +52,8 @@ class RateMinimum:
 def minima(runs: Runs, level: float = 0.9) -> list[RateMinimum]:
     """The minimum of each parametrisation, width, depth and number of steps that was tried at several rates.
 
-    Raises DataError where none was, or a column is missing.
+    `runs`: those loaded with NEEDS and the statuses `table.SETTLED`, so that a rate at which every run went bad counts
+    too. Raises DataError where no size was tried at two rates, or a column is missing.
     """
     keys = list(zip(*(runs[name].tolist() for name in KEYS), strict=True))
     found = []
@@ -68,7 +70,8 @@ def _minimum(runs: Runs, own: np.ndarray, key: tuple, level: float) -> RateMinim
     rates, place = np.unique(runs["learning_rate"][own], return_inverse=True)
     seeds, column = np.unique(runs["seed"][own], return_inverse=True)
     losses = np.full((len(rates), len(seeds)), np.nan)
-    losses[place.ravel(), column.ravel()] = runs["loss"][own]
+    finished = np.isin(runs["status"][own], FITTED) if "status" in runs else True
+    losses[place.ravel(), column.ravel()] = np.where(finished, runs["loss"][own], np.nan)
     sound = np.isfinite(losses).all(axis=1)
     vocab = float(runs["vocab_size"][own[0]]) if "vocab_size" in runs else math.inf
     name, width, depth, steps = key
@@ -118,13 +121,15 @@ def steps_moved(found: RateMinimum, base: RateMinimum) -> float:
 def families(found: Sequence[RateMinimum]) -> dict[tuple[str, str], list[RateMinimum]]:
     """(parametrization, axis) -> the sizes that differ in that axis alone, ascending, two or more.
 
-    The other axis is held at the value that most sizes share, the horizon at each of its values in turn.
+    The other axis is held at the value that most sizes share, the smallest of equals, and the horizon at each of its
+    values in turn.
     """
     groups: dict[tuple[str, str], list[RateMinimum]] = {}
     for axis, other in (("width", "depth"), ("depth", "width")):
         for name in dict.fromkeys(one.parametrization for one in found):
             own = [one for one in found if one.parametrization == name]
-            lines = [[one for one in own if getattr(one, other) == value] for value in {getattr(o, other) for o in own}]
+            values = sorted({getattr(one, other) for one in own})
+            lines = [[one for one in own if getattr(one, other) == value] for value in values]
             line = max(lines, key=lambda line, axis=axis: len({getattr(one, axis) for one in line}))
             if len({getattr(one, axis) for one in line}) > 1:
                 groups[name, axis] = sorted(line, key=lambda one: (one.steps, getattr(one, axis)))
@@ -132,18 +137,23 @@ def families(found: Sequence[RateMinimum]) -> dict[tuple[str, str], list[RateMin
 
 
 def lines(found: Sequence[RateMinimum]) -> list[str]:
-    """A line a size under a heading a parametrisation and axis, shifts against the smallest size of that horizon."""
-    text = []
+    """A line a size under a heading a parametrisation and axis, shifts against the smallest size of that horizon; then
+    the sizes that are compared with none."""
+    text, alone = [], list(found)
     for (name, axis), own in families(found).items():
         text.append(f"{name} over {axis}:")
         for one in own:
             base = next(each for each in own if each.steps == one.steps)
-            low, high = one.interval
-            by = f"{shift(one, base):+.2f} octaves, {steps_moved(one, base):+.0f} steps"
-            moved = "" if one is base else f"  moved {by}"
-            edge = f"  NO INTERIOR MINIMUM: {one.reason}" if one.reason else ""
-            text.append(
-                f"  {one.shape}, {one.steps} steps: best rate {one.best:.3g} [{low:.3g}, {high:.3g}], of those tried "
-                f"{one.tried:.3g}, loss {one.loss:.4f}, sensitivity {one.sensitivity:.3f}{moved}{edge}"
-            )
-    return text
+            moved = f"  moved {shift(one, base):+.2f} octaves, {steps_moved(one, base):+.0f} steps"
+            text.append(f"  {_line(one)}{'' if one is base else moved}")
+        alone = [one for one in alone if all(one is not each for each in own)]
+    return [*text, *(f"{one.parametrization}, alone: {_line(one)}" for one in alone)]
+
+
+def _line(one: RateMinimum) -> str:
+    low, high = one.interval
+    edge = f"  NO INTERIOR MINIMUM: {one.reason}" if one.reason else ""
+    return (
+        f"{one.shape}, {one.steps} steps: best rate {one.best:.3g} [{low:.3g}, {high:.3g}], of those tried "
+        f"{one.tried:.3g}, loss {one.loss:.4f}, sensitivity {one.sensitivity:.3f}{edge}"
+    )

@@ -108,8 +108,10 @@ def report(workdir: Path) -> None:
     from analysis.figures import lr_sweep as pictures
     from analysis.figures import static
     from analysis.summary import write_json
+    from scaling_laws import table
 
-    found = lr_minima.minima(load.load(workdir, where="purpose == 'lr_sweep'"), _LEVEL.value)
+    runs = load.load(workdir, where="purpose == 'lr_sweep'", needs=lr_minima.NEEDS, statuses=table.SETTLED)
+    found = lr_minima.minima(runs, _LEVEL.value)
     print("\n".join(lr_minima.lines(found)))
     write_json(workdir / "lr_sweep.json", {"level": _LEVEL.value, "sizes": [one.to_json() for one in found]})
     for drawing in pictures.build(found):

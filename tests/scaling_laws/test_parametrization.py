@@ -155,13 +155,13 @@ def test_independent_decay_is_not_scaled():
     assert (rules.hidden.weight_decay, rules.embedding.weight_decay, rules.norm.weight_decay) == (1, 1, 0)
 
 
-def test_scales_shared_by_more_heads_gather_more_gradient():
-    by_size, by_number = (
-        parametrization.rules(Scheme("mup", 64, optimizer="sgd"), dataclasses.replace(WIDER, **heads))
-        for heads in ({"n_heads": 4}, {"head_dim": 16})
-    )
-    assert by_size.head_norm.learning_rate == pytest.approx(4)  # 4 heads at both widths
-    assert by_number.head_norm.learning_rate == pytest.approx(1)  # 4 and 16
+@pytest.mark.parametrize("heads, gradient", [({"n_heads": 4}, 1 / 4), ({"head_dim": 16}, 1 / 2)])
+def test_scales_shared_by_more_heads_gather_more_gradient_as_random_numbers_do(heads, gradient):
+    """4 heads at both widths, or 4 and 16: whatever the gradient falls by, rate and epsilon make up for."""
+    model = dataclasses.replace(WIDER, **heads)
+    sgd, adam = (parametrization.rules(Scheme("mup", 64, optimizer=name), model).head_norm for name in ("sgd", "adamw"))
+    assert sgd.learning_rate == pytest.approx(1 / gradient)
+    assert (adam.learning_rate, adam.epsilon) == pytest.approx((1, gradient))
 
 
 def test_a_scheme_leaves_out_the_base_that_its_table_does_not_read():
