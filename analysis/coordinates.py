@@ -61,7 +61,8 @@ class Check:
 
     def lines(self) -> list[str]:
         """The slopes, a line each, and the verdict."""
-        width, largest = max(len(each.layer) for each in self.layers), np.abs([each.slope for each in self.layers]).max()
+        width = max(len(each.layer) for each in self.layers)
+        largest = np.abs([each.slope for each in self.layers]).max()
         over = f"{self.axis} {', '.join(map(str, self.sizes))}"
         marks = ["" if each.passed else "  beyond the bound" for each in self.layers]
         return [

@@ -42,7 +42,7 @@ def _layers(one: RateMinimum, size: float) -> list[Layer]:
     spread = losses.std(axis=1, ddof=1) if losses.shape[1] > 1 else np.zeros(len(rates))
     layers = [
         Layer("line", "mean over seeds", rates, mean, value=value, legend=False),
-        Layer("points", "mean over seeds, its standard deviation", rates, mean, mean - spread, mean + spread, value),
+        Layer("points", "means over seeds, their spread", rates, mean, mean - spread, mean + spread, value, mark="dot"),
     ]
     if not one.reason:
         star = np.array([one.best]), np.array([one.loss])

@@ -54,7 +54,7 @@ def test_a_planted_minimum_comes_back(best):
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say():
-    """Each seed's bowl lies elsewhere by a normal shift: the mean of the minima in logarithms is what Student's says."""
+    """Each seed's bowl lies elsewhere by a normal shift: the mean of the minima in logarithms is as Student says."""
     rng, inside = np.random.default_rng(1), []
     for _ in range(300):
         low, high = one(0.011, noise=0.2, rng=rng).interval
