@@ -73,7 +73,7 @@ def _minimum(runs: Runs, own: np.ndarray, key: tuple, level: float) -> RateMinim
     finished = np.isin(runs["status"][own], FITTED) if "status" in runs else True
     losses[place.ravel(), column.ravel()] = np.where(finished, runs["loss"][own], np.nan)
     sound = np.isfinite(losses).all(axis=1)
-    vocab = float(runs["vocab_size"][own[0]]) if "vocab_size" in runs else math.inf
+    vocab = float(runs["vocab_size"][own[0]]) if "vocab_size" in runs else math.nan
     name, width, depth, steps = key
     about = (str(name), int(width), int(depth), int(steps), float(runs["n_params"][own[0]]))
     spread = sensitivity(losses, math.log(vocab))
@@ -102,9 +102,10 @@ def _interval(values: Sequence[float], middle: float, level: float, seeds: int) 
 def sensitivity(losses: np.ndarray, initial: float) -> float:
     """Mean over the rates tried of min(loss, `initial`) minus the least (Wortsman et al. 2023, section 2.2), in nats.
 
-    `losses` (rates, seeds), rates evenly spaced in the logarithm; a run that went bad counts as the initial loss.
+    `losses` (rates, seeds), rates evenly spaced in the logarithm; a run that went bad counts as the initial loss. Where
+    that is unknown, nan, no loss is cut, and nan comes out if a run went bad.
     """
-    filled = np.where(np.isfinite(losses), np.minimum(losses, initial), initial).mean(axis=1)
+    filled = np.where(np.isfinite(losses), np.fmin(losses, initial), initial).mean(axis=1)
     return float(filled.mean() - filled.min())
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from absl import flags
 
 from experiments import cli, sizes
-from scaling_laws.config import RunConfig, replace, run_part, validate_run
+from scaling_laws.config import ConfigError, RunConfig, replace, run_part, validate_run
 from scaling_laws.progress import Progress
 
 GROWTH = (1, 2, 4, 8)
@@ -48,9 +48,12 @@ def run() -> int:
 
 def grid(config: RunConfig, axis: str) -> list[RunConfig]:
     """The runs of one parametrisation over `axis`, sizes ascending. Raises ConfigError for bad sizes or settings."""
+    shapes = sizes.shapes(config, axis, GROWTH)
+    if len(shapes) < 2:
+        raise ConfigError(f"--{axis}s: {getattr(shapes[0].model, axis)} alone; allowed: two sizes or more")
     runs = [
         replace(shape, {"train.seed": seed, "train.data_seed": seed})
-        for shape in sizes.shapes(config, axis, GROWTH)
+        for shape in shapes
         for seed in sizes.whole_numbers("--seeds", _SEEDS.value)
     ]
     for each in runs:

@@ -313,8 +313,8 @@ def validate_base(config: RunConfig) -> None:
     for name in BASES[train.parametrization]:
         if getattr(train, name) == 0:
             raise ConfigError(
-                f"train.{name}: 0; allowed with {train.parametrization}: 1 or more, the shape where the learning rate "
-                "was found"
+                f"train.{name}: 0; allowed: 1 or more with train.parametrization={train.parametrization}, the shape "
+                "where the learning rate was found"
             )
 
 

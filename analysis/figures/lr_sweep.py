@@ -40,9 +40,10 @@ def _layers(one: RateMinimum, size: float) -> list[Layer]:
     rates, losses = one.rates[sound], one.losses[sound]
     mean, value = losses.mean(axis=1), np.full(len(rates), size)
     spread = losses.std(axis=1, ddof=1) if losses.shape[1] > 1 else np.zeros(len(rates))
+    about, bars = "mean over seeds, with their standard deviation", (mean - spread, mean + spread)
     layers = [
         Layer("line", "mean over seeds", rates, mean, value=value, legend=False),
-        Layer("points", "means over seeds, their spread", rates, mean, mean - spread, mean + spread, value, mark="dot"),
+        Layer("points", about, rates, mean, *bars, value, mark="dot"),
     ]
     if not one.reason:
         star = np.array([one.best]), np.array([one.loss])

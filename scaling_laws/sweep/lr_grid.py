@@ -31,6 +31,8 @@ class LrGrid:
             raise ConfigError("sweep.seeds: empty; allowed: at least one value")
         for run in self.runs:
             config.validate_run(run)
+            if not run.optimizer.learning_rate:
+                raise ConfigError("optimizer.learning_rate: 0; allowed: above 0, the middle of the rates")
             tokens = run.train.steps * run.train.batch_size * run.task.context
             if tokens > self.experiment.sweep.max_epochs * self.facts.unique_tokens:
                 epochs = tokens / self.facts.unique_tokens

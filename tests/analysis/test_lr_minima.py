@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from analysis import lr_minima
-from analysis.figures import lr_sweep
+from analysis.figures import lr_sweep, static
 from analysis.load import DataError, Runs
 from analysis.lr_minima import KEYS
 
@@ -54,7 +54,7 @@ def test_a_planted_minimum_comes_back(best):
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say():
-    """Each seed's bowl lies elsewhere by a normal shift: the mean of the minima in logarithms is as Student says."""
+    """Each seed's bowl lies elsewhere by a normal shift, so that the mean of ln minimum is Student's own case."""
     rng, inside = np.random.default_rng(1), []
     for _ in range(300):
         low, high = one(0.011, noise=0.2, rng=rng).interval
@@ -144,14 +144,14 @@ def test_sensitivity_of_a_planted_bowl_and_of_runs_gone_bad():
     assert lr_minima.sensitivity(losses, 100.0) == pytest.approx(2 * math.log(2) ** 2)  # mean of k^2 for k to 2 is 2
     assert lr_minima.sensitivity(losses + 7, 100.0) == pytest.approx(2 * math.log(2) ** 2)
     gone = np.array([[3.0, 3.0], [np.nan, 4.0], [np.inf, 20.0]])
+    assert math.isnan(lr_minima.sensitivity(gone, math.nan))
+    assert lr_minima.sensitivity(losses, math.nan) == pytest.approx(2 * math.log(2) ** 2)
     assert lr_minima.sensitivity(gone, 6.0) == pytest.approx((0 + (6 + 4) / 2 - 3 + 6 - 3) / 3)
 
 
 def test_sensitivity_counts_bad_runs_at_the_loss_of_guessing():
     runs = table({("mup", 32, 2, 100): 0.011}, vocab_size=10**6)
-    (whole,), (broken,) = (
-        lr_minima.minima(each) for each in (runs, bad(runs, runs["learning_rate"] == RATES[-1]))
-    )
+    (whole,), (broken,) = (lr_minima.minima(each) for each in (runs, bad(runs, runs["learning_rate"] == RATES[-1])))
     last = whole.losses[-1].mean()
     assert broken.sensitivity - whole.sensitivity == pytest.approx((math.log(10**6) - last) / 5)
 
@@ -220,7 +220,7 @@ def test_the_drawing_shows_means_spread_and_minima():
     layers = {(layer.name, float(layer.value[0])): layer for layer in wide.panels[0].layers}
     assert {size for _, size in layers} == {32, 64, 128}
     found = next(each for each in lr_minima.minima(table(SIZES, noise=0.1)) if each.width == 64)
-    points = layers["mean over seeds, its standard deviation", 64]
+    points = layers["mean over seeds, with their standard deviation", 64]
     np.testing.assert_allclose(points.x, RATES)
     np.testing.assert_allclose(points.y, found.losses.mean(axis=1))
     np.testing.assert_allclose(points.high - points.y, found.losses.std(axis=1, ddof=1))
@@ -236,3 +236,11 @@ def test_no_star_where_there_is_no_minimum_and_no_bar_for_one_seed():
     assert [float(star.value[0]) for star in stars] == [32]
     for layer in drawing.panels[0].layers:
         assert layer.low is None or np.array_equal(layer.low, layer.y)
+
+
+def test_a_drawing_is_written_even_where_a_size_went_bad(tmp_path):
+    runs = table(SIZES, noise=0.1)
+    (drawing, _) = lr_sweep.build(lr_minima.minima(bad(runs, (runs["width"] == 64) | (runs["steps"] == 200))))
+    paths = static.save(drawing, tmp_path)
+    assert [path.name for path in paths] == [f"lr_sweep_width.{kind}" for kind in ("png", "svg", "csv")]
+    assert all(path.stat().st_size > 0 for path in paths)

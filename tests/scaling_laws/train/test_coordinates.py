@@ -30,6 +30,7 @@ TINY = {
     "train.base_depth": 1,
     "optimizer.learning_rate": 1e-2,
 }
+NESTEROV = {"optimizer.name": "sgd", "optimizer.nesterov": True}
 LAYERS = ("attention_out", "mlp_out", "stream")
 ORDER = ["embedded", *(f"block_{b}/{name}" for b in (0, 1) for name in LAYERS), "normalised", "logits"]
 
@@ -65,7 +66,7 @@ def activations(step, params, task):
     "changes",
     [
         {"train.parametrization": "completep", "optimizer.weight_decay": 1.0, "optimizer.epsilon": 1e-4},
-        {"optimizer.name": "sgd", "optimizer.nesterov": True, "optimizer.learning_rate": 3.0, "optimizer.clip_norm": 0.1},
+        NESTEROV | {"optimizer.learning_rate": 3.0, "optimizer.clip_norm": 0.1},
     ],
     ids=["completep", "sgd"],
 )
