@@ -17,6 +17,7 @@ from scaling_laws.sweep.pace import Pace
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {
+    "train.parametrization": "standard",
     "model.width": 8,
     "model.depth": 1,
     "model.head_dim": 8,
@@ -55,7 +56,7 @@ def call(place, *words):
         (["--horizons=1"], "train.steps: 1; allowed"),
         (["--reach=0"], "--reach: '0'; allowed"),
         (["--widths=8,12"], "model.width: 12; allowed: a multiple of model.head_dim = 8"),
-        (["--beside=mup"], "train.base_width: 0; allowed: 1 or more"),
+        (["--beside=mup", "--config.train.base_width=0"], "train.base_width: 0; allowed: 1 or more"),
         (["--config.optimizer.learning_rate=0"], "optimizer.learning_rate: 0; allowed: above 0"),
         (["--config.sweep.seeds="], "sweep.seeds: empty"),
         (["--horizons=10000000"], "train.steps: 10000000 read "),

@@ -190,7 +190,7 @@ def test_any_order_and_any_interruption_lead_to_the_same_runs(seed, narrow, wide
         ({"optimizer__learning_rate": 0.0}, "optimizer.learning_rate: 0; allowed: above 0"),
         ({"train__steps": 1}, "train.steps: 1; allowed: whole number"),
         ({"widths": (12,)}, "model.width: 12; allowed: a multiple of model.head_dim"),
-        ({"train__parametrization": "mup"}, "train.base_width: 0; allowed: 1 or more"),
+        ({"train__parametrization": "mup", "train__base_width": 0}, "train.base_width: 0; allowed: 1 or more"),
         (
             {"facts": dataclasses.replace(FACTS, unique_tokens=200), "sweep__max_epochs": 4.0},
             "train.steps: 20 read 6.40 epochs; allowed: at most sweep.max_epochs = 4",
