@@ -24,6 +24,7 @@ from scaling_laws.train import state as states
 
 Row = dict[str, Any]
 LOGITS = "logits"
+AT_PEAK = {"optimizer.schedule": "constant", "optimizer.warmup": 0.0, "optimizer.warmup_steps": 0}
 KINDS = ("name", "schedule", "nesterov", "independent_decay")  # of an optimiser; all else of it is a number
 
 
@@ -47,7 +48,7 @@ def record(run: RunConfig, task: Task, steps: int, rules: Rules | None = None) -
     of its difference from step 0. Trains at the peak rate throughout, so that the first steps tell; `rules`: another
     table than the run's own.
     """
-    run = replace(run, {"optimizer.schedule": "constant", "optimizer.warmup": 0.0, "train.steps": max(2, steps)})
+    run = replace(run, AT_PEAK | {"train.steps": max(2, steps)})
     rules = rules or parametrization.rules(Scheme.of(run), run.model)
     context, train = run.task.context, run.train
     built = _built(run.model, task.vocab_size, context, rules.forward)

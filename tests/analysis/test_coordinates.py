@@ -112,7 +112,9 @@ def test_over_depth_blocks_at_equal_shares_are_compared():
     }
 
 
-def test_over_odd_depths_the_middle_is_left_out():
+def test_where_a_depth_is_odd_the_middle_is_left_out():
+    layers = [each.layer for each in coordinates.check(over_depth((2, 3)), "depth").layers]
+    assert not any("0.5" in layer for layer in layers)
     found = coordinates.check(over_depth((1, 3)), "depth")
     changes = {each.layer: each.change[:, 0].tolist() for each in found.layers}
     assert changes == {

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import sem, t
 
 from analysis import lr_minima
 from analysis.figures import lr_sweep, static
@@ -60,6 +61,13 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
         low, high = one(0.011, noise=0.2, rng=rng).interval
         inside.append(low < 0.011 < high)
     assert np.mean(inside) == pytest.approx(0.9, abs=0.06)  # three standard errors are .05
+
+
+def test_the_interval_is_students_over_the_seeds_minima():
+    found = one(0.011, noise=0.1, rng=np.random.default_rng(7))
+    own = math.log(0.011) + 0.1 * np.random.default_rng(7).normal(size=3)  # where each seed's bowl lies
+    wanted = t.interval(0.9, 2, own.mean(), sem(own))
+    assert np.log(found.interval) == pytest.approx(np.array(wanted))
 
 
 def test_the_interval_widens_with_its_share():

@@ -31,6 +31,7 @@ TINY = {
     "optimizer.learning_rate": 1e-2,
 }
 NESTEROV = {"optimizer.name": "sgd", "optimizer.nesterov": True}
+INDEPENDENT = {"optimizer.independent_decay": True, "optimizer.weight_decay": 0.1}
 LAYERS = ("attention_out", "mlp_out", "stream")
 ORDER = ["embedded", *(f"block_{b}/{name}" for b in (0, 1) for name in LAYERS), "normalised", "logits"]
 
@@ -66,7 +67,7 @@ def activations(step, params, task):
     "changes",
     [
         {"train.parametrization": "completep", "optimizer.weight_decay": 1.0, "optimizer.epsilon": 1e-4},
-        NESTEROV | {"optimizer.learning_rate": 3.0, "optimizer.clip_norm": 0.1},
+        NESTEROV | {"optimizer.learning_rate": 3.0, "optimizer.clip_norm": 0.1} | INDEPENDENT,
     ],
     ids=["completep", "sgd"],
 )
@@ -94,9 +95,12 @@ def test_rows_follow_the_forward_pass_step_by_step(task):
     assert min(row["change"] for row in rows[9:]) > 0
 
 
-@pytest.mark.parametrize("changes", [{"optimizer.schedule": "cosine", "optimizer.warmup": 0.5}, {"train.steps": 9}])
+@pytest.mark.parametrize(
+    "changes",
+    [{"optimizer.warmup": 1.0}, {"optimizer.warmup_steps": 50}, {"optimizer.schedule": "wsd"}, {"train.steps": 9}],
+)
 def test_neither_schedule_nor_horizon_counts(task, changes):
-    assert coordinates.record(run_of(changes), task, 2) == coordinates.record(run_of(), task, 2)
+    assert coordinates.record(run_of(changes), task, 3) == coordinates.record(run_of(), task, 3)
 
 
 def test_steps_begin_alike_whatever_follows(task):
@@ -140,8 +144,7 @@ def test_a_role_alone_moves_what_follows_it(task, optimizer):
 
 
 def test_decay_that_is_independent_of_the_rate_rests_too(task):
-    run = run_of({"optimizer.independent_decay": True, "optimizer.weight_decay": 0.1})
-    assert moved(run, task, "head") == ["logits"]
+    assert moved(run_of(INDEPENDENT), task, "head") == ["logits"]
 
 
 def test_an_unknown_role_is_refused():
