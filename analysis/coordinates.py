@@ -114,7 +114,7 @@ def _at_equal_shares(rows: Iterable[Row], parts: int) -> Iterable[Row]:
         index = int(block.removeprefix("block_")) + (what == "stream")  # a branch reads before, the stream is after it
         if index * parts % row["size"] == 0:
             share = index * parts // row["size"] / parts
-            yield {**row, "layer": f"{BRANCHES.get(what, what)} at {share:g} of the depth"}
+            yield {**row, "layer": f"{BRANCHES.get(what, what)} at {share:g} depth"}
 
 
 def drawing(found: Check) -> Drawing:
@@ -129,7 +129,7 @@ def drawing(found: Check) -> Drawing:
                   value=np.full(len(found.sizes), float(step)))
             for step in steps
         )  # fmt: skip
-        panels.append(Panel(x, y, lines, f"{each.layer}: slope {each.slope:+.2f}"))
+        panels.append(Panel(x, y, lines, f"{each.layer} {each.slope:+.2f}"))
     title = f"Coordinate check over {found.axis}, {found.parametrization}: {'passed' if found.passed else 'failed'}"
-    caption = f"RMS of each layer's activation minus that at step 0; the slope is that of step {found.steps}."
+    caption = f"RMS of each layer's activation minus that at step 0; above each its slope at step {found.steps}."
     return Drawing(f"coordinates_{found.parametrization}_{found.axis}", title, caption, tuple(panels), colours)

@@ -103,12 +103,12 @@ def test_over_depth_blocks_at_equal_shares_are_compared():
     changes = {each.layer: each.change[:, 0].tolist() for each in found.layers}
     assert changes == {
         "embedded": pytest.approx([1, 1]),
-        "attention at 0 of the depth": pytest.approx([11, 11]),
-        "mlp at 0 of the depth": pytest.approx([12, 12]),
-        "attention at 0.5 of the depth": pytest.approx([21, 31]),  # the second of two, the third of four
-        "mlp at 0.5 of the depth": pytest.approx([22, 32]),
-        "stream at 0.5 of the depth": pytest.approx([13, 23]),  # after the first of two, the second of four
-        "stream at 1 of the depth": pytest.approx([23, 43]),
+        "attention at 0 depth": pytest.approx([11, 11]),
+        "mlp at 0 depth": pytest.approx([12, 12]),
+        "attention at 0.5 depth": pytest.approx([21, 31]),  # the second of two, the third of four
+        "mlp at 0.5 depth": pytest.approx([22, 32]),
+        "stream at 0.5 depth": pytest.approx([13, 23]),  # after the first of two, the second of four
+        "stream at 1 depth": pytest.approx([23, 43]),
     }
 
 
@@ -119,9 +119,9 @@ def test_where_a_depth_is_odd_the_middle_is_left_out():
     changes = {each.layer: each.change[:, 0].tolist() for each in found.layers}
     assert changes == {
         "embedded": pytest.approx([1, 1]),
-        "attention at 0 of the depth": pytest.approx([11, 11]),
-        "mlp at 0 of the depth": pytest.approx([12, 12]),
-        "stream at 1 of the depth": pytest.approx([13, 33]),
+        "attention at 0 depth": pytest.approx([11, 11]),
+        "mlp at 0 depth": pytest.approx([12, 12]),
+        "stream at 1 depth": pytest.approx([13, 33]),
     }
 
 
@@ -141,7 +141,7 @@ def test_the_drawing_has_a_panel_a_layer_and_a_line_a_step():
     drawing = coordinates.drawing(found)
     assert drawing.name == "coordinates_mup_width"
     assert drawing.title.endswith("failed")
-    assert [panel.title for panel in drawing.panels] == ["embedded: slope +0.00", "logits: slope +0.50"]
+    assert [panel.title for panel in drawing.panels] == ["embedded +0.00", "logits +0.50"]
     logits = drawing.panels[1]
     assert [float(layer.value[0]) for layer in logits.layers] == [1, 2, 3]
     for step, layer in enumerate(logits.layers, start=1):

@@ -88,7 +88,7 @@ def test_every_layer_keeps_its_size_and_standards_do_not(task, axis, name, setti
 
 
 # (axis, optimiser, row, field): the role that learns alone ("" for all), the layer judged, settings and sizes.
-FIRST, LAST, MIDDLE = "block_0/attention_out", "logits", "attention at 0 of the depth"
+FIRST, LAST, MIDDLE = "block_0/attention_out", "logits", "attention at 0 depth"
 DIRECT = {
     "embedding": "embedded",
     "position": "embedded",
@@ -99,7 +99,7 @@ DIRECT = {
     "final_norm": "normalised",
     "head": LAST,
 }
-AT_DEPTH = {"hidden": MIDDLE, "branch_output": "mlp at 0 of the depth", "norm": MIDDLE, "head_norm": MIDDLE}
+AT_DEPTH = {"hidden": MIDDLE, "branch_output": "mlp at 0 depth", "norm": MIDDLE, "head_norm": MIDDLE}
 OF_LARGE = ("head", "head_norm")
 
 
@@ -134,7 +134,7 @@ CASES = dict(
         ),
         # what branches put out changes with what they read, and as much as their last matrix is drawn large
         (("depth", "", "branch_output", "scale"), ("hidden", MIDDLE, ADAM | OVER_DEPTH, None)),
-        (("depth", "", "forward", "residual"), ("", "stream at 1 of the depth", ADAM | OVER_DEPTH, None)),
+        (("depth", "", "forward", "residual"), ("", "stream at 1 depth", ADAM | OVER_DEPTH, None)),
         (("width", "", "forward", "logits"), ("", LAST, ADAM, None)),
         (("width", "", "forward", "attention"), ("", FIRST, ADAM | FIXED_HEADS, LARGE)),
         (("width", "", "embedding", "scale"), ("", FIRST, ADAM | TIED, None)),
