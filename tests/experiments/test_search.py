@@ -23,7 +23,7 @@ def get_config():
     return config.replace(config.ExperimentConfig(), {
         "model.width": 8, "model.depth": 1, "model.head_dim": 8, "task.context": 16, "train.batch_size": 4,
         "train.steps": 24, "train.eval_tokens": 1024, "train.curve_points": 2, "train.curve_eval_tokens": 256,
-        "train.steps_per_dispatch": 12, "sweep.workers": 1,
+        "train.steps_per_dispatch": 12, "train.parametrization": "standard", "sweep.workers": 1,
     })
 """
 SPACE = "--space=optimizer.learning_rate=log:1e-3:1,optimizer.beta2=0.9|0.95"

@@ -33,7 +33,8 @@ def test_sizes_are_multiples_of_the_base_shape():
 
 
 def test_without_a_base_the_models_own_shape_counts_and_without_a_shape_the_base():
-    assert shapes_of(run_of(model__width=24, model__depth=2), "width") == [(24, 2), (48, 2), (96, 2)]
+    without = run_of(model__width=24, model__depth=2, train__base_width=0, train__base_depth=0)
+    assert shapes_of(without, "width") == [(24, 2), (48, 2), (96, 2)]
     config = run_of(train__base_width=16, train__base_depth=3, model__width=0, model__depth=0)
     assert shapes_of(config, "width") == [(16, 3), (32, 3), (64, 3)]
     assert shapes_of(config, "depth") == [(16, 3), (16, 6), (16, 12)]
