@@ -88,7 +88,7 @@ def test_every_layer_keeps_its_size_and_standards_do_not(task, axis, name, setti
 
 
 # (axis, optimiser, row, field): the role that learns alone ("" for all), the layer judged, settings and sizes.
-FIRST, LAST, FIRST_OF_DEPTH = "block_0/attention_out", "logits", "attention at 0 depth"
+FIRST, LAST, BEGINNING = "block_0/attention_out", "logits", "attention at 0 depth"
 DIRECT = {
     "embedding": "embedded",
     "position": "embedded",
@@ -99,7 +99,7 @@ DIRECT = {
     "final_norm": "normalised",
     "head": LAST,
 }
-AT_DEPTH = {"hidden": FIRST_OF_DEPTH, "branch_output": "mlp at 0 depth", "norm": FIRST_OF_DEPTH, "head_norm": FIRST_OF_DEPTH}
+AT_DEPTH = {"hidden": BEGINNING, "branch_output": "mlp at 0 depth", "norm": BEGINNING, "head_norm": BEGINNING}
 OF_LARGE = ("head", "head_norm")
 
 
@@ -133,7 +133,7 @@ CASES = dict(
             for row in ("hidden", "branch_output")
         ),
         # what branches put out changes with what they read, and as much as their last matrix is drawn large
-        (("depth", "", "branch_output", "scale"), ("hidden", FIRST_OF_DEPTH, ADAM | OVER_DEPTH, None)),
+        (("depth", "", "branch_output", "scale"), ("hidden", BEGINNING, ADAM | OVER_DEPTH, None)),
         (("depth", "", "forward", "residual"), ("", "stream at 1 depth", ADAM | OVER_DEPTH, None)),
         (("width", "", "forward", "logits"), ("", LAST, ADAM, None)),
         (("width", "", "forward", "attention"), ("", FIRST, ADAM | FIXED_HEADS, LARGE)),
