@@ -14,6 +14,8 @@ from scaling_laws.config import RunConfig, head_count
 FLOAT = 4  # bytes
 MOMENTS = {"adam": 2, "adamw": 2, "sgd": 1}
 QK_NORM, LAYER_NORM = 6.0, 2.5  # as `_Shares.width`, where the model has them
+JOINED = 1 << 20  # bytes of parameters up to which they are one vector: a sixth less compiling for four copies more
+MULTIPLIERS = 5  # such vectors more, where rates, decays and epsilons are not the same for all tensors
 RESIDENT, LIBRARIES = 1.15, 10 * 2**20  # of the process: the allocator's rounding, and scratch of the product kernels
 
 
@@ -78,6 +80,8 @@ def estimate(
     blocks = block + model.depth * model.width if model.remat and scanned else model.depth * block
     ends = share.logits * vocab_size / loss_chunks + share.stream * model.width
     gradients = n_params * (share.gradients + share.summed * (parts > 1))
+    if FLOAT * n_params <= JOINED and run.train.parametrization != "standard":
+        gradients += MULTIPLIERS * n_params
     copies = 1 + MOMENTS[run.optimizer.name] + (run.train.average != "none")
     state, work = FLOAT * n_params * copies, FLOAT * (gradients + tokens * (blocks + ends))
     if strategy == "vmap":

@@ -11,13 +11,13 @@ import optax
 
 from scaling_laws import hyper, optim, parametrization
 from scaling_laws.config import OptimizerConfig, RunConfig
+from scaling_laws.memory import JOINED
 from scaling_laws.models import families
 from scaling_laws.models.layers import WATCHED
 from scaling_laws.train import flat, stability
 from scaling_laws.train.shape import Shape
 
 Tree = dict[str, Any]  # params, opt_state, and average where one is kept
-JOINED = 1 << 20  # bytes of parameters up to which they are one vector: a sixth less compiling for four copies more
 
 
 class Step:
@@ -89,18 +89,15 @@ class Step:
         transform = self._optimizer(params, form, numbers)
 
         def body(k: jax.Array, carry: Any) -> Any:
-            joined, opt_state, average, losses_K, norms_K, layers_2xG = carry
+            joined, opt_state, average, losses_K, norms_K, _ = carry
             params = form.split(joined)
             loss, tensors = self._loss_and_gradients(params, numbers, text_T, starts_KxB[k])
             grads = form.join(tensors)
             updates, opt_state = transform.update(grads, opt_state, joined)
             updates = jax.tree.map(lambda update: jnp.where(alive, update, 0), updates)
             losses_K, norms_K = losses_K.at[k].set(loss), norms_K.at[k].set(optax.tree.norm(grads))
-            layers_2xG = jax.lax.cond(
-                k == count - 1,
-                lambda: stability.gradients_and_updates(tensors, form.split(updates), params),
-                lambda: layers_2xG,
-            )
+            # at every step: under a condition gradients and updates would have to be kept, half as much memory again
+            layers_2xG = stability.gradients_and_updates(tensors, form.split(updates), params)
             joined = optax.apply_updates(joined, updates)
             average = self._averaged(average, joined, opt_state, numbers)
             return joined, opt_state, average, losses_K, norms_K, layers_2xG

@@ -78,7 +78,8 @@ def test_further_tasks_are_loaded_once_and_must_be_of_the_same_text(tmp_path, mo
     assert set(first.documents["heldout"]).isdisjoint(second.documents["heldout"])
     assert tasks.of(folds[0]) is first
     assert loaded == folds
-    job = messages.Job((messages.PackMember("r", RunConfig(task=setup.task), 1.0, "search"),), "map", 1)
+    member = messages.PackMember("r", RunConfig(task=setup.task), 1.0, "search", "search", keep_trunk=False)
+    job = messages.Job((member,), "map", 1)
     (tmp_path / "text.txt").write_text("\n\n".join(f"{number}: other words" * 9 for number in range(2000)))
     found = worker._outcome(job, tasks, Post(), setup)
     assert isinstance(found, messages.Unable)

@@ -19,6 +19,7 @@ from scaling_laws.train.state import params as params_of
 RUN = replace(
     RunConfig(),
     {
+        "train.parametrization": "standard",
         "model.width": 32,
         "model.depth": 1,
         "task.context": 16,

@@ -47,7 +47,7 @@ def trained(run, task):
     fresh = state.initial(state.named(step.abstract_state()), step.rules, run.train.seed)
     before = state.tree(step.abstract_state(), fresh)
     starts = batches.window_starts(len(task.train), 16, run.train.data_seed, 0, STEPS, run.train.batch_size)
-    after, _, _ = jax.jit(step.advance)(before, hyper.hyperparameters(run), task.train, starts, STEPS, True)
+    after, *_ = jax.jit(step.advance)(before, hyper.hyperparameters(run), task.train, starts, STEPS, True)
     return step, before["params"], after["params"]
 
 
@@ -155,7 +155,7 @@ def test_an_unknown_role_is_refused():
 
 def test_other_rules_than_the_runs_own(task):
     run = run_of({"train.parametrization": "mup"})
-    standard = coordinates.record(run_of(), task, 1)
+    standard = coordinates.record(run_of({"train.parametrization": "standard"}), task, 1)
     assert coordinates.record(run, task, 1, parametrization.rules(Scheme(), run.model)) == standard
 
 

@@ -49,9 +49,9 @@ def test_only_trees_of_tensors_in_an_optimisers_state_are_changed():
     jax.tree.map(np.testing.assert_array_equal, flat.within(form.split, like, joined), like)
 
 
-@pytest.mark.parametrize("changes", [{}, {"optimizer.name": "sgd"}, {"train.accumulation": 2}])
+@pytest.mark.parametrize("changes", [{}, {"optimizer.name": "sgd"}, {"train.accumulation": 2}, {"train.base_width": 8}])
 def test_one_vector_steps_as_tensor_by_tensor_does(changes):
-    run = replace(RunConfig(), SMALL | changes)
+    run = replace(RunConfig(), SMALL | {"train.base_width": 16, "train.base_depth": 1} | changes)
     shape = Shape.of(run, 256)
     text = jnp.asarray(np.random.default_rng(0).integers(0, 256, 4096), jnp.uint8)
     starts = jnp.asarray(np.random.default_rng(1).integers(0, 4000, (6, 4)), jnp.int32)
@@ -61,8 +61,8 @@ def test_one_vector_steps_as_tensor_by_tensor_does(changes):
         template = steps.abstract_state()
         fresh = state.tree(template, state.initial(state.named(template), steps.rules, seed=0))
         advance = jax.jit(steps.advance)
-        after, losses, norms = advance(fresh, hyper.hyperparameters(run), text, starts, 6, True)
-        found[sharded] = state.named(after) | {"losses": losses, "norms": norms}
+        after, losses, norms, layers = advance(fresh, hyper.hyperparameters(run), text, starts, 6, True)
+        found[sharded] = state.named(after) | {"losses": losses, "norms": norms, "layers": layers}
         rested, *_ = advance(fresh, hyper.hyperparameters(run), text, starts, 6, False)
         jax.tree.map(np.testing.assert_array_equal, rested["params"], fresh["params"])
     assert found[False].keys() == found[True].keys()

@@ -16,6 +16,7 @@ from scaling_laws.train.shape import Shape
 from scaling_laws.train.step import Step
 
 TINY = {
+    "train.parametrization": "standard",
     "model.width": 8,
     "model.depth": 3,
     "model.head_dim": 4,
