@@ -15,6 +15,7 @@ from scaling_laws.train.programs import stack
 from scaling_laws.train.step import JOINED, Step
 
 SMALL = {
+    "train.parametrization": "standard",
     "model.width": 8,
     "model.depth": 1,
     "model.head_dim": 4,
