@@ -18,7 +18,7 @@ from experiments import cli, sizes
 from scaling_laws.config import ConfigError, RunConfig, replace, run_part, validate_run
 from scaling_laws.progress import Progress
 
-GROWTH = (1, 2, 4, 8)
+GROWTH = (2, 4, 8, 16)  # times the base: its own two or so blocks are too coarse a sum to compare with deep ones
 FILE = "coordinates.csv"
 
 _STEPS = flags.DEFINE_integer("steps", 10, "optimiser steps", lower_bound=1, upper_bound=10_000)

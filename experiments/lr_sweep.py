@@ -74,7 +74,7 @@ def described(grid: "LrGrid") -> list[str]:
 
     cells = [("parametrization", "width", "depth", "N", "steps", "D", "C a run", "rates", "seconds")]
     for one in grid.runs:
-        own = [each for each in grid.planned() if replace(each.run, _plain(one)) == one]
+        own = grid.of_size(one)
         rates = sorted({each.run.optimizer.learning_rate for each in own})
         cells.append(
             (
@@ -90,16 +90,6 @@ def described(grid: "LrGrid") -> list[str]:
             )
         )
     return show.align(cells)
-
-
-def _plain(one: RunConfig) -> dict[str, float | int]:
-    """What a size's own settings are where its runs differ."""
-    train = one.train
-    return {
-        "optimizer.learning_rate": one.optimizer.learning_rate,
-        "train.seed": train.seed,
-        "train.data_seed": train.data_seed,
-    }
 
 
 def report(workdir: Path) -> None:

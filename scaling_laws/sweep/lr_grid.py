@@ -1,6 +1,7 @@
 """Runs over learning rates at several sizes, each grid extended until its minimum lies inside. Pure, free of JAX."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -41,8 +42,11 @@ class LrGrid:
 
     def planned(self) -> tuple[PlannedRun, ...]:
         """The grid before any is known."""
-        reach = range(-self.reach, self.reach + 1)
-        return tuple(one for run in self.runs for power in reach for one in self._at(run, power))
+        return tuple(one for run in self.runs for one in self.of_size(run))
+
+    def of_size(self, run: RunConfig) -> list[PlannedRun]:
+        """The runs of one of `runs` in that grid, rates ascending."""
+        return [one for power in range(-self.reach, self.reach + 1) for one in self._at(run, power)]
 
     def further(self, rows: Iterable[Row]) -> list[PlannedRun]:
         """Runs beyond the edges at which a size's least mean loss lies, at most `sweep.lr_max_extensions` on a side.
@@ -72,14 +76,20 @@ class LrGrid:
             else:
                 return ()
 
+    @functools.cached_property
+    def _made(self) -> dict[tuple[RunConfig, int], list[PlannedRun]]:
+        """What `_at` has made: `further` asks for it again after every row."""
+        return {}
+
     def _at(self, run: RunConfig, power: int) -> list[PlannedRun]:
         """The runs of a size `power` steps from its own rate, one a seed; none where no run may have that rate."""
-        rate = float(f"{run.optimizer.learning_rate * FACTOR**power:.4g}")
-        if not rate_allowed(rate):
-            return []
-        counts = compute.count(run.model, self.facts.vocab_size, run.task.context)
-        about = (counts, self.facts, self.pace, None, "lr_sweep", rate)
-        return [planned_run(run, *about, seed, "lr_sweep") for seed in self.experiment.sweep.seeds]
+        if (run, power) not in self._made:
+            rate = float(f"{run.optimizer.learning_rate * FACTOR**power:.4g}")
+            counts = compute.count(run.model, self.facts.vocab_size, run.task.context)
+            about = (counts, self.facts, self.pace, None, "lr_sweep", rate)
+            seeds = self.experiment.sweep.seeds if rate_allowed(rate) else ()
+            self._made[run, power] = [planned_run(run, *about, seed, "lr_sweep") for seed in seeds]
+        return self._made[run, power]
 
 
 def _mean(runs: Sequence[PlannedRun], by_id: Mapping[str, Row]) -> float:

@@ -20,7 +20,7 @@ from scaling_laws.sealed import seal, unseal
 from scaling_laws.train import arrays, saved
 
 MANIFEST = "manifest.json"
-FORMAT = 2  # of the manifest and of what a run keeps beside its state; 2: its health
+FORMAT = 3  # of the manifest and of what a run keeps beside its state; 2: its health; 3: its last step by layer
 PARTIAL, DAMAGED = "partial_", "damaged_"
 CHUNK = 1 << 20
 

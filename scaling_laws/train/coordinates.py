@@ -14,7 +14,7 @@ import numpy as np
 import optax
 
 from scaling_laws import hyper, optim, parametrization
-from scaling_laws.config import ModelConfig, OptimizerConfig, RunConfig, replace
+from scaling_laws.config import ModelConfig, OptimizerConfig, RunConfig, form, replace
 from scaling_laws.models import families
 from scaling_laws.models.transformer import ACTIVATIONS
 from scaling_laws.parametrization import Forward, Rules, Scheme
@@ -25,7 +25,6 @@ from scaling_laws.train import state as states
 Row = dict[str, Any]
 LOGITS = "logits"
 AT_PEAK = {"optimizer.schedule": "constant", "optimizer.warmup": 0.0, "optimizer.warmup_steps": 0}
-KINDS = ("name", "schedule", "nesterov", "independent_decay")  # of an optimiser; all else of it is a number
 
 
 def isolated(rules: Rules, role: str) -> Rules:
@@ -54,7 +53,7 @@ def record(run: RunConfig, task: Task, steps: int, rules: Rules | None = None) -
     built = _built(run.model, task.vocab_size, context, rules.forward)
     params = built.initial(rules, train.seed)
     by, numbers = jax.tree.map(np.float32, optim.multipliers(rules, params)), hyper.hyperparameters(run)
-    kind = dataclasses.replace(OptimizerConfig(), **{name: getattr(run.optimizer, name) for name in KINDS})
+    kind = form(run).optimizer
     opt_state = optim.optimizer(kind, by, numbers).init(params)
     probe = _windows(task.valid, batches.eval_starts(len(task.valid), context, train.batch_size * context), context)
     starts_KxB = batches.window_starts(len(task.train), context, train.data_seed, 0, steps, train.batch_size)

@@ -20,7 +20,8 @@ from scaling_laws.train.state import State
 
 Row = dict[str, Any]
 CURVE_VALUES = ("train_loss", "grad_norm", "loss", "learning_rate", "logit_mean")
-LAYER_VALUES = ("layer_grad_norms", "layer_update_ratios", "attention_logits")  # a number a layer
+LAYER_VALUES = ("layer_grad_norms", "layer_update_ratios")  # a number a layer, from the step
+BLOCK_VALUES = ("attention_logits",)  # a number a block, from the evaluation
 
 
 class Watcher(Protocol):
@@ -159,7 +160,7 @@ class Member:
         rate = float(hyper.learning_rate(self.run.optimizer.schedule, np.float32(done - 1), self.hyper, np))
         means = [float(np.mean(seen)) for seen in (self.progress.recent, self.progress.recent_norms)]
         values = {"train_loss": means[0], "grad_norm": means[1], "loss": loss, "learning_rate": rate, **signs}
-        values |= dict(zip(LAYER_VALUES, self.progress.layers, strict=False))
+        values |= dict(zip(LAYER_VALUES, self.progress.layers, strict=True))
         tokens = done * self.run.train.batch_size * self.run.task.context
         flops = float(self.counts.flops_per_token * tokens)
         self.progress.curve.append({"run_id": self.run_id, "step": done, "tokens": tokens, "flops": flops, **values})
@@ -169,12 +170,10 @@ class Member:
 
     def _scalars(self, point: Row) -> dict[str, float]:
         """The values of a point under names for plots: `grad_norm`, `layer_grad_norms/block_0`."""
-        names = layer_names(self.run.model.depth)
-        found = {name: point[name] for name in CURVE_VALUES}
-        for quantity in LAYER_VALUES:
-            values = point.get(quantity, ())
-            layers = names if len(values) == len(names) else names[1:-1]
-            found |= {f"{quantity}/{layer}": value for layer, value in zip(layers, values, strict=False)}
+        names, found = layer_names(self.run.model.depth), {name: point[name] for name in CURVE_VALUES}
+        for quantities, layers in ((LAYER_VALUES, names), (BLOCK_VALUES, names[1:-1])):
+            for quantity in quantities:
+                found |= {f"{quantity}/{layer}": one for layer, one in zip(layers, point[quantity], strict=True)}
         return found
 
     def replay(self) -> None:

@@ -21,7 +21,6 @@ class Shape:
     parts: int  # of a batch, worked through one after the other
     loss_chunks: int  # of a part, for its logits
     steps_per_dispatch: int
-    optimizer: str
     schedule: str
     nesterov: bool
     z_loss: bool
@@ -40,7 +39,6 @@ class Shape:
             parts=n_parts,
             loss_chunks=parts.of_loss(run, vocab_size, n_parts),
             steps_per_dispatch=run.train.steps_per_dispatch,
-            optimizer=run.optimizer.name,
             schedule=run.optimizer.schedule,
             nesterov=run.optimizer.nesterov,
             z_loss=run.train.z_loss > 0,

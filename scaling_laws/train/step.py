@@ -31,7 +31,7 @@ class Step:
         self.rules = parametrization.rules(shape.scheme, shape.model)
         self.module = families.build(shape.model, shape.vocab_size, shape.context, self.rules)
         self.kind = OptimizerConfig(
-            name=shape.optimizer,
+            name=shape.scheme.optimizer,
             schedule=shape.schedule,
             nesterov=shape.nesterov,
             independent_decay=shape.scheme.independent_decay,

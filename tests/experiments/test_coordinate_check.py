@@ -1,32 +1,22 @@
 """The coordinate check's command: what it refuses, what it leaves, and that its exit code is its verdict."""
 
 import csv
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from analysis import coordinates
 
-ROOT = Path(__file__).parents[2]
-CONFIG = """
-from scaling_laws import config
-
-def get_config():
-    return config.replace(config.ExperimentConfig(), {
-        "model.width": 8, "model.depth": 1, "model.head_dim": 8, "task.context": 16, "train.batch_size": 4,
-        "optimizer.learning_rate": 0.01, "train.parametrization": "mup", "train.base_width": 8,
-    })
-"""
-
-
-def call(place, *words):
-    (place / "small.py").write_text(CONFIG)
-    command = [sys.executable, "-m", "experiments.coordinate_check", f"--config={place / 'small.py'}", *words]
-    known = os.environ | {"JAX_PLATFORMS": "cpu", "XDG_CACHE_HOME": str(place / "cache")}
-    return subprocess.run(command, cwd=ROOT, env=known, capture_output=True, text=True, timeout=300)
+BINARY = "coordinate_check"
+SETTINGS = {
+    "model.width": 8,
+    "model.depth": 1,
+    "model.head_dim": 8,
+    "task.context": 16,
+    "train.batch_size": 4,
+    "optimizer.learning_rate": 0.01,
+    "train.parametrization": "mup",
+    "train.base_width": 8,
+}
 
 
 @pytest.mark.parametrize(
@@ -41,17 +31,17 @@ def call(place, *words):
         (["--config.train.base_width=0"], "train.base_width: 0; allowed: 1 or more with train.parametrization=mup"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(tmp_path, words, said):
-    done = call(tmp_path, f"--workdir={tmp_path / 'out'}", *words)
+def test_bad_input_is_one_line_and_exit_code_2(command, tmp_path, words, said):
+    done = command(f"--workdir={tmp_path / 'out'}", *words)
     assert done.returncode == 2
     assert said in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
 
 
-def test_it_measures_draws_and_judges(tmp_path):
+def test_it_measures_draws_and_judges(command, tmp_path):
     words = ["--axes=width", "--widths=8,64", "--steps=3", "--seeds=1,0", "--beside=standard"]
-    done = call(tmp_path, f"--workdir={tmp_path / 'out'}", *words)
+    done = command(f"--workdir={tmp_path / 'out'}", *words)
     verdicts = [line for line in done.stdout.splitlines() if line.startswith("coordinate check")]
     assert len(verdicts) == 2, done.stderr
     assert done.returncode == ("FAILED" in verdicts[0])  # mup's, the configuration's own

@@ -3,10 +3,6 @@
 import csv
 import json
 import math
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,25 +18,22 @@ from scaling_laws.tasks import catalog
 from scaling_laws.train import noise_along
 from scaling_laws.train.drawing import Drawing
 
-ROOT = Path(__file__).parents[2]
-CONFIG = """
-from scaling_laws import config
-
-def get_config():
-    return config.replace(config.ExperimentConfig(), {
-        "model.width": 8, "model.depth": 1, "model.head_dim": 8, "task.context": 16, "train.batch_size": 4,
-        "train.steps": 20, "train.eval_tokens": 256, "train.curve_points": 12, "train.curve_eval_tokens": 256,
-        "optimizer.schedule": "constant", "optimizer.learning_rate": 0.02, "sweep.lr_max_extensions": 1,
-        "sweep.workers": 1,
-    })
-"""
-
-
-def call(place, *words):
-    (place / "small.py").write_text(CONFIG)
-    command = [sys.executable, "-m", "experiments.critical_batch", f"--config={place / 'small.py'}", *words]
-    known = os.environ | {"JAX_PLATFORMS": "cpu", "XDG_CACHE_HOME": str(place / "cache")}
-    return subprocess.run(command, cwd=ROOT, env=known, capture_output=True, text=True, timeout=300)
+BINARY = "critical_batch"
+SETTINGS = {
+    "model.width": 8,
+    "model.depth": 1,
+    "model.head_dim": 8,
+    "task.context": 16,
+    "train.batch_size": 4,
+    "train.steps": 20,
+    "train.eval_tokens": 256,
+    "train.curve_points": 12,
+    "train.curve_eval_tokens": 256,
+    "optimizer.schedule": "constant",
+    "optimizer.learning_rate": 0.02,
+    "sweep.lr_max_extensions": 1,
+    "sweep.workers": 1,
+}
 
 
 @pytest.mark.parametrize(
@@ -54,16 +47,16 @@ def call(place, *words):
         (["--config.optimizer.schedule=wsd"], "optimizer.schedule: wsd; allowed: constant"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(tmp_path, words, said):
-    done = call(tmp_path, f"--workdir={tmp_path / 'runs'}", *words)
+def test_bad_input_is_one_line_and_exit_code_2(command, tmp_path, words, said):
+    done = command(f"--workdir={tmp_path / 'runs'}", *words)
     assert done.returncode == 2
     assert said in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "runs").exists()
 
 
-def test_dry_run_prints_the_runs(tmp_path):
-    done = call(tmp_path, "--dry_run", "--batch_sizes=2,4,8")
+def test_dry_run_prints_the_runs(command):
+    done = command("--dry_run", "--batch_sizes=2,4,8")
     assert done.returncode == 0, done.stderr
     assert "9 runs, about" in done.stdout
     rows = [line.split() for line in done.stdout.splitlines()]
@@ -148,11 +141,11 @@ def test_edges_go_on_until_the_best_rate_is_inside_and_the_truth_comes_back(plan
 
 
 @pytest.mark.slow
-def test_for_real_it_ends_with_its_products_and_does_nothing_twice(tmp_path):
+def test_for_real_it_ends_with_its_products_and_does_nothing_twice(command, tmp_path):
     workdir = tmp_path / "runs"
     words = (f"--workdir={workdir}", "--batch_sizes=2,4,8", "--bootstrap=20", "--noise_points=2")
     words += ("--noise_windows=8", "--noise_batches=4", "--targets=5.2")
-    done = call(tmp_path, *words)
+    done = command(*words)
     assert done.returncode == 0, done.stderr
     rows = table.read_runs(workdir).to_pylist()
     assert {row["purpose"] for row in rows} == {"batch"}
@@ -160,7 +153,7 @@ def test_for_real_it_ends_with_its_products_and_does_nothing_twice(tmp_path):
     assert {row["batch_size"] for row in rows} == {2, 4, 8}
     found = (workdir / "critical_batch.json").read_text()
     before = table.result_hash(table.read_runs(workdir))
-    again = call(tmp_path, *words)
+    again = command(*words)
     assert again.returncode == 0, again.stderr
     assert "0 runs, " in again.stdout
     assert table.result_hash(table.read_runs(workdir)) == before

@@ -2,10 +2,6 @@
 
 import json
 import math
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +11,7 @@ from scaling_laws.sweep import study
 from scaling_laws.sweep.lr_grid import LrGrid
 from scaling_laws.sweep.pace import Pace
 
-ROOT = Path(__file__).parents[2]
+BINARY = "lr_sweep"
 SETTINGS = {
     "train.parametrization": "standard",
     "model.width": 8,
@@ -32,20 +28,7 @@ SETTINGS = {
     "sweep.lr_max_extensions": 1,
     "sweep.workers": 1,
 }
-CONFIG = f"""
-from scaling_laws import config
-
-def get_config():
-    return config.replace(config.ExperimentConfig(), {SETTINGS})
-"""
 WIDTHS = ["--axes=width", "--widths=8,16"]
-
-
-def call(place, *words):
-    (place / "small.py").write_text(CONFIG)
-    command = [sys.executable, "-m", "experiments.lr_sweep", f"--config={place / 'small.py'}", *words]
-    known = os.environ | {"JAX_PLATFORMS": "cpu", "XDG_CACHE_HOME": str(place / "cache")}
-    return subprocess.run(command, cwd=ROOT, env=known, capture_output=True, text=True, timeout=300)
 
 
 @pytest.mark.parametrize(
@@ -63,17 +46,17 @@ def call(place, *words):
         (["--workdir="], "--workdir: missing"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(tmp_path, words, said):
-    done = call(tmp_path, f"--workdir={tmp_path / 'runs'}", *words)
+def test_bad_input_is_one_line_and_exit_code_2(command, tmp_path, words, said):
+    done = command(f"--workdir={tmp_path / 'runs'}", *words)
     assert done.returncode == 2
     assert said in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "runs").exists()
 
 
-def test_dry_run_prints_every_size_and_trains_nothing(tmp_path):
+def test_dry_run_prints_every_size_and_trains_nothing(command, tmp_path):
     words = ["--dry_run", *WIDTHS, "--horizons=16,32", "--beside=mup", "--config.train.base_width=8"]
-    done = call(tmp_path, f"--workdir={tmp_path / 'runs'}", *words)
+    done = command(f"--workdir={tmp_path / 'runs'}", *words)
     assert done.returncode == 0, done.stderr
     assert "80 runs at 8 sizes, about" in done.stdout  # 2 parametrisations, widths and horizons, 5 rates, 2 seeds
     rows = [line.split() for line in done.stdout.splitlines()]
@@ -85,10 +68,10 @@ def test_dry_run_prints_every_size_and_trains_nothing(tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
-def test_runs_become_rows_minima_and_figures_and_a_second_start_adds_nothing(tmp_path):
+def test_runs_become_rows_minima_and_figures_and_a_second_start_adds_nothing(command, tmp_path):
     workdir = tmp_path / "runs"
     words = [f"--workdir={workdir}", "--reach=1", *WIDTHS]
-    done = call(tmp_path, *words)
+    done = command(*words)
     assert done.returncode == 0, done.stderr
     rows = table.read_runs(workdir).to_pylist()
     assert {row["purpose"] for row in rows} == {"lr_sweep"}
@@ -104,7 +87,7 @@ def test_runs_become_rows_minima_and_figures_and_a_second_start_adds_nothing(tmp
     assert sorted(path.name for path in (workdir / "figures").iterdir()) == [
         f"lr_sweep_width.{kind}" for kind in ("csv", "png", "svg")
     ]
-    again = call(tmp_path, *words)
+    again = command(*words)
     assert again.returncode == 0, again.stderr
     assert "0 runs, " in again.stdout
     assert table.read_runs(workdir).to_pylist() == rows
@@ -131,9 +114,9 @@ def planted(workdir, best):
     return rows
 
 
-def test_planted_minima_are_found_with_bad_rates_in_the_sensitivity(tmp_path):
+def test_planted_minima_are_found_with_bad_rates_in_the_sensitivity(command, tmp_path):
     rows = planted(tmp_path / "runs", {8: 0.021, 16: 0.0098})
-    done = call(tmp_path, f"--workdir={tmp_path / 'runs'}", "--level=0.5", *WIDTHS)
+    done = command(f"--workdir={tmp_path / 'runs'}", "--level=0.5", *WIDTHS)
     assert done.returncode == 0, done.stderr
     assert "0 runs, " in done.stdout
     narrow, wide = json.loads((tmp_path / "runs" / "lr_sweep.json").read_text())["sizes"]

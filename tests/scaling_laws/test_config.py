@@ -122,7 +122,7 @@ def test_rules_across_fields(changes, field):
     ],
 )
 def test_a_base_that_is_read_is_given(changes):
-    c.validate_run(c.replace(c.RunConfig(), changes))
+    assert c.validate_run(c.replace(c.RunConfig(), changes)) is None  # and says nothing of another
 
 
 @pytest.mark.parametrize(
