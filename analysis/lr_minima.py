@@ -16,6 +16,7 @@ from analysis.load import FITTED, DataError, Runs
 from analysis.uncertainty import student
 
 KEYS = ("parametrization", "width", "depth", "steps")
+APART = ("base_width", "base_depth", "batch_size", "context", "optimizer", "schedule", "weight_decay", "task")
 NEEDS = ("n_params", "tokens", "learning_rate")
 
 
@@ -69,12 +70,13 @@ def minima(runs: Runs, level: float = 0.9) -> list[RateMinimum]:
 def _minimum(runs: Runs, own: np.ndarray, key: tuple, level: float) -> RateMinimum:
     rates, place = np.unique(runs["learning_rate"][own], return_inverse=True)
     seeds, column = np.unique(runs["seed"][own], return_inverse=True)
+    name, width, depth, steps = key
+    _check_once(runs, own, np.stack([place.ravel(), column.ravel()]), f"{name}, width {width}, depth {depth}")
     losses = np.full((len(rates), len(seeds)), np.nan)
     finished = np.isin(runs["status"][own], FITTED) if "status" in runs else True
     losses[place.ravel(), column.ravel()] = np.where(finished, runs["loss"][own], np.nan)
     sound = np.isfinite(losses).all(axis=1)
     vocab = float(runs["vocab_size"][own[0]]) if "vocab_size" in runs else math.nan
-    name, width, depth, steps = key
     about = (str(name), int(width), int(depth), int(steps), float(runs["n_params"][own[0]]))
     spread = sensitivity(losses, math.log(vocab))
     tokens = float(runs["tokens"][own[0]])
@@ -88,6 +90,18 @@ def _minimum(runs: Runs, own: np.ndarray, key: tuple, level: float) -> RateMinim
     interval = _interval([one.value for one in each if not one.reason], whole.value, level, len(seeds))
     fitted = (whole.value, interval, tried, math.exp(whole.loss), spread)
     return RateMinimum(*about, tokens, rates, losses, *fitted, whole.reason)
+
+
+def _check_once(runs: Runs, own: np.ndarray, cells: np.ndarray, size: str) -> None:
+    """Raises DataError where one size has two runs of one rate and seed (`cells` (2, n)): of which study is unclear."""
+    _, which, counts = np.unique(cells, axis=1, return_inverse=True, return_counts=True)
+    if counts.max() > 1:
+        twice = own[which.ravel() == counts.argmax()]
+        differ = [name for name in APART if name in runs and len(set(runs[name][twice].tolist())) > 1]
+        raise DataError(
+            f"{runs.source}: {size}: {len(twice)} runs of one learning rate and seed, unlike in "
+            f"{', '.join(differ) or 'other settings'}; allowed: one, a table a study"
+        )
 
 
 def _interval(values: Sequence[float], middle: float, level: float, seeds: int) -> tuple[float, float]:

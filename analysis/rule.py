@@ -21,15 +21,13 @@ from analysis import load
 from analysis.interior_settings import Cell, batch_tokens, cells
 from analysis.load import DataError, Runs
 
-FORMAT = 1  # of the file, as scaling_laws.sweep.rule reads it
+FORMAT = 2  # of the file, as scaling_laws.sweep.rule reads it
 AXES = ("n_params", "tokens")
 RANGE = 4.0  # largest over smallest, below which an exponent is not fitted
 TOGETHER = 0.98  # correlation of ln N and ln D from which on their exponents are not told apart
 DIGITS = 16
-HELD = {
-    "parametrization": "standard",
-    "optimizer": "adamw",
-}  # what a rule holds for, and what a bare table is taken for
+# what a rule holds for, and what a bare table is taken for
+HELD = {"parametrization": "standard", "base_width": 0, "base_depth": 0, "optimizer": "adamw"}
 ANY = [1e-100, 1e100]  # the range of what the table does not say
 
 
@@ -69,6 +67,11 @@ def run(values: Any = None) -> None:
 def rule(runs: Runs, level: float = 0.9) -> dict[str, Any]:
     """The rule as plain values, as they are written to the file. Raises DataError for a mixed or unswept table."""
     held = {name: _the_one(runs, name, default) for name, default in HELD.items()}
+    if held["parametrization"] != HELD["parametrization"] and not held["base_width"]:
+        raise DataError(
+            f"{runs.source}: base_width is 0 or missing under {held['parametrization']}; allowed: the base of its "
+            "rates (tables written before that column are trained again)"
+        )
     found = cells(runs)
     inside, edges = [one for one in found if not one.reason], [one for one in found if one.reason]
     if not inside:
@@ -95,12 +98,15 @@ def rule(runs: Runs, level: float = 0.9) -> dict[str, Any]:
     }
 
 
-def _the_one(runs: Runs, name: str, default: str) -> str:
-    """The one value of a column of texts. Raises DataError where there are several."""
-    values = np.unique(runs[name]).tolist() if name in runs else [default]
+def _the_one(runs: Runs, name: str, default: str | int) -> str | int:
+    """The one value of a column, of its default's type. Raises DataError where there are several."""
+    values = [default]
+    if name in runs:
+        column = runs[name] if isinstance(default, str) else np.nan_to_num(runs.numbers(name)).astype(int)
+        values = np.unique(column).tolist()
     if len(values) > 1:
-        raise DataError(f"{runs.source}: {name} is {', '.join(values)}; allowed: one, chosen by --where")
-    return str(values[0])
+        raise DataError(f"{runs.source}: {name} is {', '.join(map(str, values))}; allowed: one, chosen by --where")
+    return values[0]
 
 
 def _range(runs: Runs, inside: Sequence[Cell]) -> dict[str, list[float]]:
@@ -170,10 +176,15 @@ def lines(found: dict[str, Any]) -> list[str]:
         text += [f"  exponent of {axis} fixed to 0: {why}" for axis, why in law["fixed"].items()]
     text += [f"left out: N {one['n_params']:.4g}, D {one['tokens']:.4g}: {one['reason']}" for one in found["left_out"]]
     text.append(
-        f"for {found['parametrization']} with {found['optimizer']}, measured at "
+        f"for {found['parametrization']}{_base(found)} with {found['optimizer']}, measured at "
         + ", ".join(f"{name} {low:.4g} to {high:.4g}" for name, (low, high) in found["range"].items())
     )
     return text
+
+
+def _base(found: dict[str, Any]) -> str:
+    read = [f"{name.replace('_', ' ')} {found[name]}" for name in ("base_width", "base_depth") if found[name]]
+    return f" ({', '.join(read)})" if read else ""
 
 
 def _define_flags() -> None:

@@ -318,6 +318,12 @@ def validate_base(config: RunConfig) -> None:
             )
 
 
+def base_shape(train: TrainConfig) -> dict[str, int]:
+    """`base_width` and `base_depth` as the parametrisation reads them: 0 for one that it does not."""
+    read = BASES.get(train.parametrization, ())
+    return {name: getattr(train, name) if name in read else 0 for name in BASES["completep"]}
+
+
 def validate_folds(task: TaskConfig) -> None:
     """Two folds or more, and one of them. Raises ConfigError."""
     if task.folds == 1:
@@ -358,7 +364,7 @@ def non_defaults(config: RunConfig) -> dict[str, Any]:
     """
     run = run_part(config)
     types = field_types(run)
-    unread = {f"train.{name}" for name in BASES["completep"] if name not in BASES.get(run.train.parametrization, ())}
+    unread = {f"train.{name}" for name, size in base_shape(run.train).items() if not size}
     return {
         path: float(value) if types[path] is float else value
         for path, field, value in leaves(run)

@@ -24,6 +24,7 @@ def describe(
         "strength": 0.0,
         "trunk": config.trunk_identity(run, corpus_hash),
         "parametrization": run.train.parametrization,
+        **config.base_shape(run.train),
         "width": run.model.width,
         "depth": run.model.depth,
         "n_heads": config.head_count(run.model),

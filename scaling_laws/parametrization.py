@@ -8,7 +8,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 
-from scaling_laws.config import BASES, ConfigError, ModelConfig, RunConfig, head_count, nearest
+from scaling_laws.config import ConfigError, ModelConfig, RunConfig, base_shape, head_count, nearest
 
 # The last name of a parameter's path tells its role, a row of the table; a norm's also whose norm it is.
 ROLES = {
@@ -39,8 +39,8 @@ class Scheme:
     def of(cls, run: RunConfig) -> "Scheme":
         """The scheme of a run; a base shape that its table does not read is left out."""
         train, rule = run.train, run.optimizer
-        base = {name: getattr(train, name) for name in BASES.get(train.parametrization, ())}
-        return cls(train.parametrization, **base, optimizer=rule.name, independent_decay=rule.independent_decay)
+        about = {"optimizer": rule.name, "independent_decay": rule.independent_decay}
+        return cls(train.parametrization, **base_shape(train), **about)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,8 @@ import numpy as np
 
 from analysis.load.runs import Runs
 
-SHAPE = ("family", "task", "technique", "strength", "parametrization", "width", "depth", "budget")
+PARAMETRIZATION = ("parametrization", "base_width", "base_depth")
+SHAPE = ("family", "task", "technique", "strength", *PARAMETRIZATION, "width", "depth", "budget")
 
 
 def best_rate(runs: Runs) -> Runs:

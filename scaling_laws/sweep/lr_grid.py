@@ -49,7 +49,8 @@ class LrGrid:
         return [one for power in range(-self.reach, self.reach + 1) for one in self._at(run, power)]
 
     def further(self, rows: Iterable[Row]) -> list[PlannedRun]:
-        """Runs beyond the edges at which a size's least mean loss lies, at most `sweep.lr_max_extensions` on a side.
+        """Runs beyond the edges at which a size's least loss lies, of the mean over seeds or of any seed (the interval
+        needs the minimum of each), at most `sweep.lr_max_extensions` on a side.
 
         A size waits until all its runs have a row. Replayed from the first grid, so that what was interrupted in
         between changes nothing.
@@ -65,13 +66,11 @@ class LrGrid:
             missing = [one for runs in tried.values() for one in runs if one.run_id not in by_id]
             if missing:
                 return missing
-            means = {power: _mean(runs, by_id) for power, runs in tried.items() if runs}
-            if not means or not math.isfinite(min(means.values())):
-                return ()
-            best = min(means, key=lambda power: (means[power], power))
-            if best == low > -most:
+            losses = {power: [loss_of(by_id[one.run_id]) for one in runs] for power, runs in tried.items() if runs}
+            best = _lowest(losses)
+            if low in best and low > -most:
                 low -= 1
-            elif best == high < most:
+            elif high in best and high < most:
                 high += 1
             else:
                 return ()
@@ -92,6 +91,9 @@ class LrGrid:
         return self._made[run, power]
 
 
-def _mean(runs: Sequence[PlannedRun], by_id: Mapping[str, Row]) -> float:
-    losses = [loss_of(by_id.get(planned.run_id)) for planned in runs]
-    return sum(losses) / len(losses)
+def _lowest(losses: Mapping[int, Sequence[float]]) -> set[int]:
+    """The powers with the least mean loss and with the least of each seed, of those at which no run went bad."""
+    tried = [power for power in sorted(losses) if math.isfinite(sum(losses[power]))]
+    lines = [dict(zip(tried, own, strict=True)) for own in zip(*(losses[power] for power in tried), strict=True)]
+    lines.append({power: sum(losses[power]) for power in tried})
+    return {min(line, key=lambda power: (line[power], power)) for line in lines if line}

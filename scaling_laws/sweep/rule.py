@@ -10,7 +10,7 @@ from typing import Any
 from scaling_laws.config import ConfigError, said
 from scaling_laws.disk import read_file
 
-FORMAT = 1
+FORMAT = 2
 SMALLEST, LARGEST, STEEPEST = 1e-100, 1e100, 3.0  # coefficients, and the size of an exponent
 DIGITS = 16  # hexadecimal digits of a file's SHA-256 that name it
 WRITER = "what python -m analysis.rule writes"
@@ -39,6 +39,8 @@ class Rule:
     learning_rate: PowerLaw
     batch_tokens: PowerLaw | None
     parametrization: str
+    base_width: int
+    base_depth: int
     optimizer: str
     ranges: Mapping[str, tuple[float, float]]
     source: str  # `rule:HASH fitted to HASH`: of the file, and of the numbers it was fitted to
@@ -71,6 +73,8 @@ class _Fields:
             learning_rate=self._object("learning_rate").power_law(),
             batch_tokens=None if batch is None else self._object("batch_tokens").power_law(),
             parametrization=self._text("parametrization"),
+            base_width=self._size("base_width"),
+            base_depth=self._size("base_depth"),
             optimizer=self._text("optimizer"),
             ranges={key: self._object("range").pair(key) for key in ("n_params", "tokens", "batch_tokens")},
             source=f"rule:{name} fitted to {self._object('source')._text('table')}",
@@ -103,6 +107,12 @@ class _Fields:
         value = self.found.get(key)
         if not isinstance(value, str) or not value.isprintable() or not 0 < len(value) <= 100:
             raise self._bad(key, value, "a short text")
+        return value
+
+    def _size(self, key: str) -> int:
+        value = self.found.get(key)
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST:
+            raise self._bad(key, value, "a whole number, 0 where none is read")
         return value
 
     def _bad(self, key: str, value: Any, rule: str) -> ConfigError:

@@ -40,8 +40,11 @@ class Sizing:
             if sweep.lr_coefficient:
                 raise ConfigError(f"sweep.lr_coefficient: {sweep.lr_coefficient:g}; allowed: 0 with sweep.rule")
             rule = rules.read(sweep.rule)
+            base = config.base_shape(experiment.train)
             for field, given, held in (
                 ("train.parametrization", experiment.train.parametrization, rule.parametrization),
+                ("train.base_width", base["base_width"], rule.base_width),
+                ("train.base_depth", base["base_depth"], rule.base_depth),
                 ("optimizer.name", experiment.optimizer.name, rule.optimizer),
             ):
                 if given != held:

@@ -14,9 +14,9 @@ import pyarrow as pa
 from scaling_laws.config import nearest
 
 # 2: init_seconds apart from compile_seconds; 3: spikes, bad_step, good_loss, grad_norm; Parquet sealed;
-# 4: own_steps, averaged_loss, averaged_loss_se; trunk filled; lr_source;
-# signs of instability on the curve
-VERSION = 4
+# 4: own_steps, averaged_loss, averaged_loss_se; trunk filled; lr_source; signs of instability on the curve;
+# 5: base_width, base_depth
+VERSION = 5
 VERSION_KEY = b"scaling_laws.version"
 REQUIRED = object()  # the default of a column that a row must bring along
 ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64(), list: pa.list_(pa.float64())}
@@ -63,6 +63,8 @@ RUN_COLUMNS = (
     Column("strength", float, "", "strength of the technique; 0 is neutral", 0.0),
     Column("trunk", str, "", "what cooldown branches share: the identity of the run without its horizon", ""),
     Column("parametrization", str, "", "rules for initialisation, rates and multipliers"),
+    Column("base_width", int, "", "width at which the parametrisation is standard; 0 where it reads none", 0),
+    Column("base_depth", int, "", "depth at which it is; 0 where it reads none", 0),
     Column("width", int, "", "residual width"),
     Column("depth", int, "", "number of blocks"),
     Column("n_heads", int, "", "attention heads"),

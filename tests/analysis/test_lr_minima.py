@@ -137,6 +137,14 @@ def test_where_every_rate_went_bad_that_is_said():
     assert "NO INTERIOR MINIMUM: no rate finished" in "\n".join(lr_minima.lines([none, sound]))
 
 
+def test_two_studies_in_one_table_are_refused():
+    one, two = (table({("mup", 32, 2, 100): 0.011}, base_width=width, batch_size=8) for width in (16, 32))
+    both = Runs({name: np.concatenate([one[name], two[name]]) for name in one.columns}, "both")
+    with pytest.raises(DataError, match=r"both: mup, width 32, depth 2: 2 runs of one .* unlike in base_width;"):
+        lr_minima.minima(both)
+    assert len(lr_minima.minima(both.select(both["base_width"] == 16, "of another base"))) == 1
+
+
 def test_what_is_refused():
     with pytest.raises(DataError, match="no size was tried at two learning rates"):
         one(rates=(0.01,))

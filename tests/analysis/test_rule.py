@@ -146,10 +146,23 @@ def test_the_hash_is_of_the_numbers():
 
 
 def test_mixed_parametrisations_are_refused():
-    one, two = swept(parametrization="standard"), swept(parametrization="mup")
+    one, two = swept(parametrization="standard"), swept(parametrization="mup", base_width=32.0)
     both = Runs({name: np.concatenate([one[name], two[name]]) for name in one.columns})
     with pytest.raises(DataError, match="parametrization is mup, standard; allowed: one"):
         rule.rule(both)
+
+
+def test_a_base_is_one_and_is_said():
+    found = rule.rule(swept(parametrization="mup", base_width=32.0, base_depth=0.0))
+    assert (found["base_width"], found["base_depth"]) == (32, 0)
+    assert "for mup (base width 32) with" in rule.lines(found)[-1]
+    one, two = (swept(parametrization="mup", base_width=width) for width in (32.0, 64.0))
+    both = Runs({name: np.concatenate([one[name], two[name]]) for name in one.columns})
+    with pytest.raises(DataError, match="base_width is 32, 64; allowed: one"):
+        rule.rule(both)
+    for base in ({}, {"base_width": np.nan}):
+        with pytest.raises(DataError, match="base_width is 0 or missing under mup; allowed: the base"):
+            rule.rule(swept(parametrization="mup", **base))
 
 
 def test_batches_that_differ_between_cells_alone_are_refused():

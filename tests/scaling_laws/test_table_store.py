@@ -161,6 +161,8 @@ def test_columns_that_a_file_lacks_are_null_or_neutral(tmp_path):
         "spikes": 0,
         "resumed": 0,
         "lr_source": "",
+        "base_width": 0,
+        "base_depth": 0,
     }
     assert present == {"run_id": "x", "loss": 2.5} | neutral
 
@@ -201,7 +203,7 @@ def test_a_newer_parquet_is_refused(workdir):
     path = workdir / "runs.parquet"
     table = pq.read_table(path)
     pq.write_table(table.replace_schema_metadata({"scaling_laws.version": "7"}), path)
-    with pytest.raises(TableError, match=r"version 7 .* reads up to 4"):
+    with pytest.raises(TableError, match=r"version 7 .* reads up to 5"):
         read_runs(path)
 
 

@@ -101,13 +101,15 @@ def test_extensions_are_limited_on_either_side(most, best, side):
     assert rates(asked) == pytest.approx(sorted(BASE * 2.0 ** (side * (1 + k)) for k in range(1, most + 1)))
 
 
-def test_the_mean_over_seeds_decides():
-    def loss(planned):  # seed 0 alone would go up, the mean stays
+@pytest.mark.parametrize("lone", [0, 1])
+def test_the_mean_over_seeds_and_every_seed_decide(lone):
+    def loss(planned):  # the mean and one seed stay at the middle, the other goes up
         _, rate, seed = facts_of(planned)
-        upwards, middle = -0.1 * math.log2(rate / BASE), 0.3 * abs(math.log2(rate / BASE))
-        return 2 + (upwards if seed == 0 else middle)
+        return 2 + 0.1 * math.log2(rate / (4 * BASE if seed == lone else BASE / 2)) ** 2 * (1 if seed == lone else 3)
 
-    assert settle(grid_of(widths=(8,)), loss)[1] == []
+    _, asked = settle(grid_of(widths=(8,)), loss)
+    assert rates(asked) == pytest.approx([BASE / 4, 4 * BASE, 8 * BASE])
+    assert [one.run.train.seed for one in asked] == [0, 1] * 3
 
 
 def test_a_diverged_rate_is_a_bound():

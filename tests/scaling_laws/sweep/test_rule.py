@@ -14,10 +14,12 @@ from scaling_laws.sweep.rates import next_rates
 
 # By hand, at context 16 and width 8, depth 1 (test_plan): N 4888, a budget of 1e9 is 54253.5 tokens.
 FITTED = {
-    "format": 1,
+    "format": 2,
     "learning_rate": {"coefficient": 2.0, "exponents": {"n_params": -0.5, "tokens": -0.1}},
     "batch_tokens": {"coefficient": 0.5, "exponents": {"n_params": 0.0, "tokens": 0.5}},
     "parametrization": "completep",
+    "base_width": 64,
+    "base_depth": 2,
     "optimizer": "adamw",
     "range": {"n_params": [1e3, 1e6], "tokens": [1e3, 1e8], "batch_tokens": [16, 4096]},
     "source": {"table": "0123456789abcdef"},
@@ -108,7 +110,11 @@ def test_batches_stay_whole_and_positive(experiment, facts, written):
 @pytest.mark.parametrize(
     "path, value, words",
     [
-        ("format", 2, "format: 2; allowed: 1"),
+        ("format", 1, "format: 1; allowed: 2"),
+        ("base_width", 8.0, "base_width: 8.0; allowed: a whole number, 0 where none is read"),
+        ("base_depth", None, "base_depth: None; allowed: a whole number"),
+        ("base_width", 16, "train.base_width: 64; allowed: 16, which"),
+        ("base_depth", 0, "train.base_depth: 2; allowed: 0, which"),
         ("learning_rate", None, "learning_rate: None; allowed: an object"),
         ("learning_rate.coefficient", 0, "learning_rate.coefficient: 0; allowed: a number"),
         ("learning_rate.coefficient", math.nan, "learning_rate.coefficient: nan"),
