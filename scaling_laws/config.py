@@ -43,6 +43,12 @@ class ModelConfig:
     mlp_ratio: float = setting(4.0, "hidden width of the feed-forward branch over width", low=0.25, high=16)
     qk_norm: bool = setting(False, "normalise queries and keys per head, with learned scales")
     tie_embeddings: bool = setting(False, "the head reuses the embedding matrix")
+    head_init: str = setting(
+        "fan_in",
+        "standard deviation of an untied head's first values: 1/sqrt(width), or small: .02 at every width",
+        choices=("fan_in", "small"),
+        neutral="small",
+    )
     dtype: str = setting("float32", "dtype of the products; parameters stay float32", choices=("float32", "bfloat16"))
     remat: bool = setting(False, "recompute each block in the backward pass")
     layers: str = setting(
@@ -359,12 +365,13 @@ def head_size(model: ModelConfig) -> int:
 def non_defaults(config: RunConfig) -> dict[str, Any]:
     """Dotted path -> value of the settings that differ from their neutral values and belong to the identity.
 
-    A value is given in the declared type, so that 1 and 1.0 are one setting. A base shape that the parametrisation does
-    not read is left out.
+    A value is given in the declared type, so that 1 and 1.0 are one setting. What is not read, a base shape by the
+    parametrisation or `head_init` by a tied head, is left out.
     """
     run = run_part(config)
     types = field_types(run)
     unread = {f"train.{name}" for name, size in base_shape(run.train).items() if not size}
+    unread |= {"model.head_init"} if run.model.tie_embeddings else set()
     return {
         path: float(value) if types[path] is float else value
         for path, field, value in leaves(run)

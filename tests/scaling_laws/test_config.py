@@ -139,13 +139,16 @@ def test_identity_is_the_hash_of_what_differs_from_the_defaults():
     def expected(facts):
         return hashlib.sha256(json.dumps([facts, "corpus"], separators=(",", ":")).encode()).hexdigest()[:16]
 
-    before = c.replace(c.RunConfig(), {"train.parametrization": "standard"})  # when there was no other one
+    neutral = {"train.parametrization": "standard", "model.head_init": "small"}  # when there were no others
+    before = c.replace(c.RunConfig(), neutral)
     assert c.identity(before, "corpus") == expected({}) == "a800c121e0927ef7"
+    tied = {"model.tie_embeddings": True, "model.head_init": "fan_in"}  # has no head of its own to draw
+    assert c.identity(c.replace(before, tied), "corpus") == expected({"model.tie_embeddings": True})
     based = {"train.base_depth": 2, "train.base_width": 64, "train.parametrization": "completep"}
-    assert c.identity(c.RunConfig(), "corpus") == expected(based)
+    assert c.identity(c.RunConfig(), "corpus") == expected({"model.head_init": "fan_in"} | based)
     changed = c.replace(DEFAULT, {"train.steps": 7, "model.width": 128, "train.parametrization": "mup"})
-    facts = {"model.width": 128, "train.base_width": 64, "train.parametrization": "mup", "train.steps": 7}
-    assert c.identity(changed, "corpus") == expected(facts)
+    facts = {"model.head_init": "fan_in", "model.width": 128, "train.base_width": 64, "train.parametrization": "mup"}
+    assert c.identity(changed, "corpus") == expected(facts | {"train.steps": 7})
     assert c.identity(changed, "other") != c.identity(changed, "corpus")
 
 

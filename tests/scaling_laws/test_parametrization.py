@@ -132,7 +132,9 @@ def test_forward_multipliers_and_draws(name, residual, branch):
     assert rules.forward == parametrization.Forward(embedding=1, residual=residual, attention=0.25, logits=1 / 4)
     assert rules.hidden.std(256) == pytest.approx(1 / 16)
     assert rules.branch_output.std(256) == pytest.approx(branch / 16)
-    assert rules.head.std(256) == 0.02  # of one size: the multiplier has the 1/m
+    assert rules.head.std(256) == 1 / 8  # the base's: the multiplier has the 1/m
+    small = dataclasses.replace(WIDER, head_init="small")
+    assert parametrization.rules(Scheme(name, 64, 8), small).head.std(256) == 0.02
     assert rules.embedding.std(256) == 1
 
 

@@ -126,9 +126,11 @@ def test_initial_values_have_the_moments_of_the_table(layers):
         assert not np.array_equal(up[0], up[1])
 
 
-def test_the_first_loss_is_that_of_a_uniform_guess():
-    model = configured(width=64)
-    assert slopes(model, initial(model), tokens_of(8))[0] == pytest.approx(np.log(VOCAB), abs=0.1)
+@pytest.mark.parametrize("head_init, more", [("small", 0.0), ("fan_in", 0.5)])  # half the variance of the logits
+def test_the_first_loss_is_that_of_a_guess_by_such_logits(head_init, more):
+    models = [configured(width=width, head_init=head_init) for width in (64, 96, 128, 160)]
+    losses = [slopes(model, initial(model), tokens_of(8))[0] for model in models]
+    assert np.mean(losses) == pytest.approx(np.log(VOCAB) + more, abs=0.15)
 
 
 def test_forward_multipliers_reach_the_logits():
