@@ -14,7 +14,7 @@ from scaling_laws.config import ExperimentConfig, ModelConfig, OptimizerConfig, 
 def get_config() -> ExperimentConfig:
     """The recipe: `steps` and `batch_size` are the least steps and the critical batch as guessed."""
     return ExperimentConfig(
-        model=ModelConfig(width=32, depth=2, n_heads=2),
+        model=ModelConfig(width=32, depth=2, n_heads=2, head_init="small"),
         task=TaskConfig(tokenizer="bpe", vocab_size=1024, context=64),
         optimizer=OptimizerConfig(learning_rate=4e-3, beta2=0.98, schedule="constant", warmup=0.02),
         train=TrainConfig(

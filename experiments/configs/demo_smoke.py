@@ -19,7 +19,6 @@ def get_config() -> ExperimentConfig:
         "sweep.depths": (1,),
         "sweep.shapes_per_budget": 4,
         "sweep.extra_seed_budgets": 1,
-        "sweep.lr_coefficient": 3500.0,
         "sweep.min_steps": 20,
         "train.eval_tokens": 32768,
         "train.curve_points": 6,

@@ -29,7 +29,7 @@ def get_config() -> ExperimentConfig:
         "sweep.shapes_per_budget": 0,
         "sweep.seeds": (0, 1, 2, 3, 4),
         "sweep.extra_seeds": (),
-        "sweep.lr_coefficient": 0.0,
+        "sweep.rule": "",
         "sweep.lr_check": False,
     }
     return replace(demo.get_config(), changes)

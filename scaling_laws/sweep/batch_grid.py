@@ -6,8 +6,8 @@ from scaling_laws import compute, config
 from scaling_laws.config import OWN_SETTING, ConfigError, ExperimentConfig, RunConfig, validate_run
 from scaling_laws.sweep.pace import Pace
 from scaling_laws.sweep.planned import PlannedRun, TaskFacts, nearest_integer, planned_run, rate_allowed
+from scaling_laws.sweep.rates import FACTOR
 
-FACTOR = 2.0  # the spacing of the rates
 EXPONENTS = {"adam": 0.5, "adamw": 0.5, "sgd": 1.0}  # of the best rate in the batch, where that is small
 LEAST = 3  # batches that fix a hyperbola
 

@@ -34,7 +34,7 @@ SPACE = "optimizer.learning_rate=log:3e-3:1e-1:8,optimizer.weight_decay=log:0.03
 SEEDS = (0, 1, 2)
 TRIALS = 16
 TINY = {
-    "train.parametrization": "standard",
+    "train.base_width": 32,
     "model.width": 32,
     "model.depth": 2,
     "model.n_heads": 2,
