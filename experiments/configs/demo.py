@@ -5,10 +5,9 @@
 Transformers over width and depth on the packaged presidential messages, byte-pair tokens: five budgets from 5e10 to
 8e11 FLOPs, six shapes each, three seeds at three shapes of the three smallest, the learning rate checked at every
 budget's best shape; then 3.2e12 FLOPs forecast, trained and graded. Tuned at width 32 and depth 2, from where CompleteP
-carries decay and learning rate over the shapes; the rate follows N and D by the rule in demo_rule.json, which was fitted
-to docs/results/demo_rates. Expect a minimum inside every budget's shapes, 2.17
-bits per byte at the smallest budget, 1.78 at the largest and 1.62 at the forecast, and exponents called a local slope:
-the range is 16-fold.
+carries decay and learning rate over the shapes; the rate follows N and D by the rule in demo_rule.json, which was
+fitted to docs/results/demo_rates. Expect a minimum inside every budget's shapes, 2.17 bits per byte at the smallest
+budget, 1.78 at the largest and 1.62 at the forecast, and exponents called a local slope: the range is 16-fold.
 """
 
 import os

@@ -22,7 +22,7 @@ def get_config() -> ExperimentConfig:
         "model.depth": 2,
         "optimizer.schedule": "wsd",
         "optimizer.warmup_steps": 15,
-        "optimizer.learning_rate": 0.014,
+        "optimizer.learning_rate": 0.028,
         "train.average": "ema",
         "train.ema_decay": 0.98,
         "sweep.budgets": (5e10, 1e11, 2e11),

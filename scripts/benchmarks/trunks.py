@@ -29,7 +29,7 @@ from scaling_laws.sweep import study
 from scripts.benchmarks.report import Row, lines, progress
 
 TUNING_SEEDS = (100, 101)
-RATES = (0.5, 1.0, 2.0, 4.0, 8.0)  # times the recipe's
+RATES = (0.25, 0.5, 1.0, 2.0, 4.0)  # times the recipe's
 SCHEDULES: Mapping[str, dict[str, Any]] = {
     "cosine": {"optimizer.schedule": "cosine", "optimizer.warmup_steps": 0, "train.average": "none"},
     "wsd": {},
