@@ -7,7 +7,7 @@ Transformers over width and depth on the packaged presidential messages, byte-pa
 budget's best shape; then 3.2e12 FLOPs forecast, trained and graded. Tuned at width 32 and depth 2, from where CompleteP
 carries decay and learning rate over the shapes; the rate follows N and D by the rule in demo_rule.json, which was
 fitted to docs/results/demo_rates. Expect a minimum inside every budget's shapes, 2.17 bits per byte at the smallest
-budget, 1.78 at the largest and 1.62 at the forecast, and exponents called a local slope: the range is 16-fold.
+budget, 1.76 at the largest and 1.63 at the forecast, and exponents called a local slope: the range is 16-fold.
 """
 
 import os
