@@ -1,5 +1,6 @@
 """A tree of tensors as one vector, so that what treats every number alike compiles as one loop, not one a tensor."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,10 @@ class Tensors:
         """The tree of what was joined."""
         return joined
 
+    def parts(self, joined: Any) -> Any:
+        """The name of each part of the tree -> its tensors, of any shape: for sums over all their numbers."""
+        return joined
+
     def share(self, tree: Any) -> Any:
         """A number for each tensor, in the form of what is joined."""
         return tree
@@ -32,6 +37,9 @@ class Vector(Tensors):
         self._shapes = [leaf.shape for leaf in leaves]
         self._sizes = [leaf.size for leaf in leaves]
         self._ends = np.cumsum(self._sizes).tolist()
+        names = sorted(like)  # the order of a flattened dictionary
+        ends = np.cumsum([sum(leaf.size for leaf in jax.tree.leaves(like[name])) for name in names]).tolist()
+        self._spans = {name: slice(*span) for name, span in zip(names, itertools.pairwise([0, *ends]), strict=True)}
 
     def join(self, tree: Any) -> Any:
         """The tensors of a tree as one vector (n,)."""
@@ -42,6 +50,10 @@ class Vector(Tensors):
         parts = zip(self._ends, self._sizes, self._shapes, strict=True)
         leaves = [joined[end - size : end].reshape(shape) for end, size, shape in parts]
         return jax.tree.unflatten(self._structure, leaves)
+
+    def parts(self, joined: Any) -> Any:
+        """Each part of the tree as one vector: a sum compiles once a part, not once a tensor."""
+        return {name: joined[span] for name, span in self._spans.items()}
 
     def share(self, tree: Any) -> Any:
         """One number where all are the same, else a vector of them."""

@@ -22,7 +22,8 @@ def layer_names(depth: int) -> list[str]:
 def gradients_and_updates(grads: Any, updates: Any, params: Any) -> jax.Array:
     """(2, G): the norm of each layer's gradient, and that of its update over that of its parameters.
 
-    All three are trees of parameters as the model names them, its blocks apart or stacked.
+    All three are trees of parameters as the model names them, or each of its blocks (where they are apart, not stacked)
+    and other parts as one vector.
     """
     moved, size = jnp.sqrt(_squares(updates)), jnp.sqrt(_squares(params))
     return jnp.stack([jnp.sqrt(_squares(grads)), moved / jnp.maximum(size, jnp.finfo(jnp.float32).tiny)])

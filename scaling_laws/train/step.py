@@ -87,6 +87,7 @@ class Step:
         params, opt_state = state["params"], state["opt_state"]
         form = self._form(params)
         transform = self._optimizer(params, form, numbers)
+        by_layer = form.split if stability.STACKED in params else form.parts
 
         def body(k: jax.Array, carry: Any) -> Any:
             joined, opt_state, average, losses_K, norms_K, _ = carry
@@ -97,7 +98,7 @@ class Step:
             updates = jax.tree.map(lambda update: jnp.where(alive, update, 0), updates)
             losses_K, norms_K = losses_K.at[k].set(loss), norms_K.at[k].set(optax.tree.norm(grads))
             # at every step: under a condition gradients and updates would have to be kept, half as much memory again
-            layers_2xG = stability.gradients_and_updates(tensors, form.split(updates), params)
+            layers_2xG = stability.gradients_and_updates(by_layer(grads), by_layer(updates), by_layer(joined))
             joined = optax.apply_updates(joined, updates)
             average = self._averaged(average, joined, opt_state, numbers)
             return joined, opt_state, average, losses_K, norms_K, layers_2xG

@@ -30,6 +30,8 @@ def test_a_tree_comes_back_and_a_share_stands_at_its_tensor():
     joined = form.join(tree)
     assert joined.shape == (9,)
     jax.tree.map(np.testing.assert_array_equal, form.split(joined), tree)
+    parts = {"a": np.array([7.0, 0.0, -1.0]), "b": np.arange(6.0)}
+    jax.tree.map(np.testing.assert_array_equal, form.parts(joined), parts)
     shares = form.share({"b": 2.0, "a": {"x": 3.0, "y": 4.0}})
     jax.tree.map(
         lambda a, b: np.testing.assert_array_equal(a, np.full_like(a, b)),
