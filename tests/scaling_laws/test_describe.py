@@ -40,6 +40,7 @@ def test_unique_tokens_are_those_that_were_read(unique, epochs, read):
 def test_config_holds_what_differs_and_enters_the_identity():
     row = described(train__steps_per_dispatch=3, optimizer__learning_rate=0.5)
     rules = {"train.parametrization": "completep", "train.base_width": 64, "train.base_depth": 2}
+    rules["model.head_init"] = "fan_in"
     assert json.loads(row["config"]) == CHANGES | rules | {"train.steps": 100, "optimizer.learning_rate": 0.5}
 
 

@@ -138,6 +138,12 @@ def test_too_long_a_context_says_what_is_possible(folder, tmp_path):
         catalog.load(config(folder, context=longest + 1), tmp_path)
 
 
+@pytest.mark.parametrize("changes, line", [({"folds": 1}, "task.folds: 1; allowed"), ({"fold": 2}, "task.fold: 2")])
+def test_folds_that_are_none_are_refused(folder, tmp_path, changes, line):
+    with pytest.raises(ConfigError, match=line):
+        catalog.load(config(folder, **changes), tmp_path)
+
+
 def test_folds_share_out_the_documents(folder, tmp_path):
     tasks = [catalog.load(config(folder, folds=3, fold=fold), tmp_path) for fold in range(3)]
     held = [digest for task in tasks for digest in task.documents["heldout"]]

@@ -232,7 +232,8 @@ def test_divergence_is_a_row_with_its_reason(task, tmp_path):
 
 
 def test_a_run_that_never_learns_is_dead(task, tmp_path):
-    row, curve = train(task, tmp_path, {"optimizer.learning_rate": 0.0, "train.steps": 60})
+    at_base = {"train.base_width": 8}  # where the first logits are no larger than 1
+    row, curve = train(task, tmp_path, {"optimizer.learning_rate": 0.0, "train.steps": 60} | at_base)
     assert row["status"] == "dead"
     assert "never fell" in row["reason"]
     assert row["loss"] == pytest.approx(curve[0]["loss"], abs=0.1)
@@ -242,7 +243,7 @@ def test_a_run_that_never_learns_is_dead(task, tmp_path):
 def test_draws_depend_on_seed_and_name_alone(task):
     run = replace(RunConfig(), TINY | {"model.depth": 2})
     shallow = programs_of(replace(run, {"model.depth": 1}), task).initial_state(1)
-    rules = parametrization.rules(parametrization.Scheme(), run.model)
+    rules = parametrization.rules(parametrization.Scheme.of(run), run.model)
     template = state.named(Step(Shape.of(run, 256)).abstract_state())
     deep, other = (state.initial(template, rules, seed) for seed in (1, 2))
     np.testing.assert_array_equal(deep["params/head"], shallow["params/head"])

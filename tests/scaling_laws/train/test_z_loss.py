@@ -30,7 +30,7 @@ def params_of():
     step, _ = step_of(0.0)
     fresh = state.initial(state.named(step.abstract_state()), step.rules, 0)
     params = state.tree(step.abstract_state(), fresh)["params"]
-    return params | {"head": 20 * params["head"]}
+    return params | {"head": 3 * params["head"]}
 
 
 def found(task, weight, **form):
