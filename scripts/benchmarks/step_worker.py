@@ -5,7 +5,8 @@ part that is left out (see REPLACED); programs of a shape are compiled once and 
 
     {"do": "time", ...}      {"seconds": CPU-seconds a step, "loss": of the last step}; one dispatch
     {"do": "compile", ...}   {"seconds": CPU-seconds of tracing and compiling all programs of the shape}
-    {"do": "memory", ...}    {"compiled": bytes by the compiler's account, "resident": measured, "estimate": or null}
+    {"do": "memory", ...}    {"compiled": [bytes by the compiler's account, estimated],
+                              "resident": [measured, estimated], or null}
     {"do": "profile", ...}   {"milliseconds": [[part, kind, of a step], ..], "wall": of a step, "cpu": of a step}
     {"do": "product"}        {"flops_per_second": of one product of matrices, the best of several}
 """

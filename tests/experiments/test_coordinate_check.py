@@ -58,12 +58,3 @@ def test_it_measures_draws_and_judges(command, tmp_path):
     read = [row | {name: kind(row[name]) for name, kind in numbers.items()} for row in rows]
     again = coordinates.check([row for row in read if row["parametrization"] == "mup"], "width")
     assert "\n".join(again.lines()) in done.stdout
-
-
-@pytest.mark.slow
-def test_the_recipe_of_the_results_passes(command, tmp_path):
-    words = ("--config=experiments/configs/transfer.py", "--widths=64,512", "--depths=4,32")
-    words += ("--config.train.batch_size=8", "--seeds=0,1,2,3,4,5")
-    done = command(f"--workdir={tmp_path / 'out'}", *words)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("passed") == 2

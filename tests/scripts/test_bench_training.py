@@ -305,6 +305,7 @@ def test_a_sweep_that_lacks_a_run_is_not_measured():
 
 
 MINUTE = {"model.width": 8, "model.depth": 1, "model.n_heads": 2, "task.context": 8, "train.batch_size": 4}
+MINUTE["model.head_init"] = "small"  # so that the first losses are those of a guess
 
 
 @pytest.mark.slow  # compiles seven small programs
@@ -312,7 +313,8 @@ def test_our_worker_answers_every_job():
     job = {"changes": MINUTE | {"train.steps_per_dispatch": 2}, "vocab_size": 64}
     with turns.our_worker() as worker:
         assert worker.hello["jax"]
-        assert worker.ask(do="memory", **job)["compiled"] > 4 * 4 * 64 * 8  # parameters, gradients, two moments
+        account, estimate = worker.ask(do="memory", **job)["compiled"]
+        assert min(account, estimate) > 4 * 4 * 64 * 8  # parameters, gradients, two moments
         assert worker.ask(do="time", **job)["loss"] == pytest.approx(np.log(64), rel=0.1)
         assert worker.ask(do="compile", **job)["seconds"] > 0
         assert worker.ask(do="product")["flops_per_second"] > 0
