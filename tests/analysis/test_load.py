@@ -367,7 +367,8 @@ def test_the_best_learning_rate_of_each_seed_stays():
     runs = load.best_rate(sweep_rows())
     assert list(runs["loss"]) == [2.5, 2.9]
     assert {item.reason for item in runs.excluded} == {"not the best learning rate"}
-    assert len(load.best_rate(sweep_rows(depth=np.array([1.0, 2.0, 3.0, 4.0])))) == 4
+    for name in ("depth", "base_width", "base_depth"):
+        assert len(load.best_rate(sweep_rows(**{name: np.array([1.0, 2.0, 3.0, 4.0])}))) == 4
 
 
 def test_missing_budgets_do_not_split_a_group():

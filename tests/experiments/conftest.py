@@ -28,3 +28,17 @@ def command(request, tmp_path):
         return subprocess.run([*words, *more], cwd=ROOT, env=known, capture_output=True, text=True, timeout=300)
 
     return called
+
+
+@pytest.fixture
+def refused(command, tmp_path):
+    """`refused(words, said)`: with those words one line that has `said` in it, exit code 2, and no workdir."""
+
+    def check(words, said):
+        done = command(f"--workdir={tmp_path / 'runs'}", *words)
+        assert done.returncode == 2
+        assert said in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+        assert not (tmp_path / "runs").exists()
+
+    return check

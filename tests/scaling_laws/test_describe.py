@@ -44,6 +44,12 @@ def test_config_holds_what_differs_and_enters_the_identity():
     assert json.loads(row["config"]) == CHANGES | rules | {"train.steps": 100, "optimizer.learning_rate": 0.5}
 
 
+@pytest.mark.parametrize("name, base", [("standard", (0, 0)), ("mup", (16, 0)), ("completep", (16, 3))])
+def test_the_base_is_that_which_the_parametrisation_reads(name, base):
+    row = described(train__parametrization=name, train__base_width=16, train__base_depth=3)
+    assert (row["base_width"], row["base_depth"]) == base
+
+
 def test_with_how_it_ended_it_is_a_row(tmp_path):
     ended = {"status": "failed", "reason": "why", "purpose": "grid", "steps_done": 0}
     with table.Journal(tmp_path) as journal:

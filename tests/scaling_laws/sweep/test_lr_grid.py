@@ -7,6 +7,7 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from outcomes import row_of
 
 from scaling_laws import config
 from scaling_laws.config import ConfigError, ExperimentConfig
@@ -40,13 +41,6 @@ def bowl(best):
         return 2 + 0.1 * math.log2(rate / (best[width] if isinstance(best, dict) else best)) ** 2 + 0.01 * seed
 
     return loss
-
-
-def row_of(planned, loss):
-    value = loss(planned)
-    if math.isfinite(value):
-        return {"run_id": planned.run_id, "status": "finished", "loss": value}
-    return {"run_id": planned.run_id, "status": "diverged", "loss": None}
 
 
 def settle(grid, loss):

@@ -2,6 +2,7 @@ import math
 import random
 
 import pytest
+from outcomes import row_of
 
 from scaling_laws import config
 from scaling_laws.sweep import rates
@@ -29,13 +30,6 @@ def bowl(best_rate, best_width=16):
         return 2 + 0.1 * math.log2(rate / best_rate) ** 2 + abs(math.log2(width / best_width))
 
     return loss
-
-
-def row_of(planned, loss):
-    value = loss(planned)
-    if math.isfinite(value):
-        return {"run_id": planned.run_id, "status": "finished", "loss": value}
-    return {"run_id": planned.run_id, "status": "diverged", "loss": None}
 
 
 def settle(planned, loss, rows=None, limit=20):
