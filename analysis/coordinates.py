@@ -16,7 +16,7 @@ from analysis.figures.chart import Axis, Drawing, Layer, Panel, scale_of
 
 BOUND = 0.1  # of |slope|
 COLUMNS = ("parametrization", "optimizer", "axis", "size", "seed", "step", "layer", "scale", "change")
-BRANCHES = {"attention_out": "attention", "mlp_out": "mlp"}
+BRANCHES = {"attention_out": "attention", "convolution_out": "convolution", "mlp_out": "mlp"}
 
 Row = Mapping[str, Any]
 
@@ -78,14 +78,14 @@ class Check:
 def check(rows: Sequence[Row], axis: str) -> Check:
     """The check of the rows (COLUMNS) of one parametrisation over `axis`.
 
-    Over depth a block stands for the share of the depth at which it reads the stream: at 0 and 1/2 where all depths are
-    even, else at 0; the stream is compared at 1/2 and at the end. Raises CoordinateError below two sizes.
+    Over depth a block stands for the share of the depth at which it reads the stream: at 0 and 1/2 where the numbers of
+    blocks are even, else at 0; the stream is compared at 1/2 and at the end. Raises CoordinateError below two sizes.
     """
     sizes = tuple(sorted({row["size"] for row in rows}))
     if len(sizes) < 2:
         raise CoordinateError(f"sizes: {', '.join(map(str, sizes))}; allowed: two or more")
     if axis == "depth":
-        rows = list(_at_equal_shares(rows, 2 if all(size % 2 == 0 for size in sizes) else 1))
+        rows = list(_at_equal_shares(rows))
     steps, seeds = max(row["step"] for row in rows), sorted({row["seed"] for row in rows})
     by_layer: dict[str, np.ndarray] = defaultdict(lambda: np.full((len(sizes), len(seeds), steps), np.nan))
     for row in rows:
@@ -104,17 +104,27 @@ def _layer(name: str, logs: np.ndarray, sizes: tuple[int, ...]) -> LayerChange:
     return LayerChange(name, np.exp(logs.mean(axis=1)), float(slopes.mean()), float(error))
 
 
-def _at_equal_shares(rows: Iterable[Row], parts: int) -> Iterable[Row]:
+def _at_equal_shares(rows: Sequence[Row]) -> Iterable[Row]:
     """The rows of the layers that lie at equal shares of the depth, under names that say so."""
+    blocks: dict[int, int] = defaultdict(int)  # by size, for a perceptron's first layer is none
+    for row in rows:
+        if "/" in row["layer"]:
+            blocks[row["size"]] = max(blocks[row["size"]], _block(row["layer"]) + 1)
+    parts = 1 if any(n % 2 for n in blocks.values()) else 2
     for row in rows:
         block, _, what = row["layer"].partition("/")
         if not what:
             yield row
             continue
-        index = int(block.removeprefix("block_")) + (what == "stream")  # a branch reads before, the stream is after it
-        if index * parts % row["size"] == 0:
-            share = index * parts // row["size"] / parts
-            yield {**row, "layer": f"{BRANCHES.get(what, what)} at {share:g} depth"}
+        side, _, part = what.rpartition("/")  # of what runs beside each other in a block
+        index = _block(block) + (part == "stream")  # a branch reads before, the stream is after it
+        if index * parts % blocks[row["size"]] == 0:
+            share = index * parts // blocks[row["size"]] / parts
+            yield {**row, "layer": f"{side} {BRANCHES.get(part, part)} at {share:g} depth".lstrip()}
+
+
+def _block(layer: str) -> int:
+    return int(layer.partition("/")[0].removeprefix("block_"))
 
 
 def drawing(found: Check) -> Drawing:

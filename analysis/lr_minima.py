@@ -12,18 +12,21 @@ from typing import Any
 import numpy as np
 
 from analysis.interior_settings import minimum
-from analysis.load import FITTED, DataError, Runs
+from analysis.load import FITTED, DataError, Runs, units
 from analysis.uncertainty import student
+from scaling_laws.units import loss_text
 
 KEYS = ("parametrization", "width", "depth", "steps")
-APART = ("base_width", "base_depth", "batch_size", "context", "optimizer", "schedule", "weight_decay", "task")
+APART = ("base_width", "base_depth", "batch_size", "context", "optimizer", "schedule", "weight_decay", "task",
+         "loss_kind")  # fmt: skip
 NEEDS = ("n_params", "tokens", "learning_rate")
 
 
 @dataclasses.dataclass(frozen=True)
 class RateMinimum:
     """One size. `losses` (rates, seeds), nan where a run went bad; `best` the fitted minimum, `interval` of it (nan
-    for one seed), `tried` the rate with the least mean loss; `reason`: why there is no interior minimum, or nothing."""
+    for one seed), `tried` the rate with the least mean loss; `reason`: why there is no interior minimum, or nothing;
+    `unit` of the losses."""
 
     parametrization: str
     width: int
@@ -39,6 +42,7 @@ class RateMinimum:
     loss: float
     sensitivity: float
     reason: str = ""
+    unit: str = "nats/token"
 
     @property
     def shape(self) -> str:
@@ -54,8 +58,9 @@ def minima(runs: Runs, level: float = 0.9) -> list[RateMinimum]:
     """The minimum of each parametrisation, width, depth and number of steps that was tried at several rates.
 
     `runs`: those loaded with NEEDS and the statuses `table.SETTLED`, so that a rate at which every run went bad counts
-    too. Raises DataError where no size was tried at two rates, or a column is missing.
+    too. Raises DataError where no size was tried at two rates, a column is missing, or losses have unlike units.
     """
+    units(runs)
     keys = list(zip(*(runs[name].tolist() for name in KEYS), strict=True))
     found = []
     for key in sorted(set(keys)):
@@ -75,21 +80,26 @@ def _minimum(runs: Runs, own: np.ndarray, key: tuple, level: float) -> RateMinim
     losses = np.full((len(rates), len(seeds)), np.nan)
     finished = np.isin(runs["status"][own], FITTED) if "status" in runs else True
     losses[place.ravel(), column.ravel()] = np.where(finished, runs["loss"][own], np.nan)
-    sound = np.isfinite(losses).all(axis=1)
-    vocab = float(runs["vocab_size"][own[0]]) if "vocab_size" in runs else math.nan
+    sound = (np.isfinite(losses) & (losses > 0)).all(axis=1)
     about = (str(name), int(width), int(depth), int(steps), float(runs["n_params"][own[0]]))
-    spread = sensitivity(losses, math.log(vocab))
+    spread, unit = sensitivity(losses, _guess(runs, own[0])), units(runs).loss
     tokens = float(runs["tokens"][own[0]])
     if not sound.any():
         none = (math.nan, (math.nan, math.nan), math.nan, math.nan, spread)
-        return RateMinimum(*about, tokens, rates, losses, *none, "no rate finished at every seed")
+        return RateMinimum(*about, tokens, rates, losses, *none, "no rate finished at every seed", unit)
     logs = np.log(losses[sound])
     whole = minimum(rates[sound], logs.mean(axis=1))
     each = [minimum(rates[sound], logs[:, s]) for s in range(len(seeds))]
     tried = float(rates[sound][int(losses[sound].mean(axis=1).argmin())])
     interval = _interval([one.value for one in each if not one.reason], whole.value, level, len(seeds))
     fitted = (whole.value, interval, tried, math.exp(whole.loss), spread)
-    return RateMinimum(*about, tokens, rates, losses, *fitted, whole.reason)
+    return RateMinimum(*about, tokens, rates, losses, *fitted, whole.reason, unit)
+
+
+def _guess(runs: Runs, place: int) -> float:
+    """The loss of guessing in run `place`, ln of its outputs; NaN where that is unknown, as of numbers predicted."""
+    numbers = "loss_kind" in runs and runs["loss_kind"][place] == "squared_error"
+    return math.nan if numbers else float(np.log(runs.numbers("vocab_size")[place]))
 
 
 def _check_once(runs: Runs, own: np.ndarray, cells: np.ndarray, size: str) -> None:
@@ -114,7 +124,7 @@ def _interval(values: Sequence[float], middle: float, level: float, seeds: int) 
 
 
 def sensitivity(losses: np.ndarray, initial: float) -> float:
-    """Mean over the rates tried of min(loss, `initial`) minus the least (Wortsman et al. 2023, section 2.2), in nats.
+    """Mean over the rates tried of min(loss, `initial`) minus the least (Wortsman et al. 2023, section 2.2).
 
     `losses` (rates, seeds), rates evenly spaced in the logarithm; a run that went bad counts as the initial loss. Where
     that is unknown, nan, no loss is cut, and nan comes out if a run went bad.
@@ -170,5 +180,5 @@ def _line(one: RateMinimum) -> str:
     edge = f"  NO INTERIOR MINIMUM: {one.reason}" if one.reason else ""
     return (
         f"{one.shape}, {one.steps} steps: best rate {one.best:.3g} [{low:.3g}, {high:.3g}], of those tried "
-        f"{one.tried:.3g}, loss {one.loss:.4f}, sensitivity {one.sensitivity:.3f}{edge}"
+        f"{one.tried:.3g}, loss {loss_text(one.loss)} {one.unit}, sensitivity {one.sensitivity:.3g}{edge}"
     )

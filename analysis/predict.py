@@ -8,6 +8,7 @@ from typing import Any
 
 from analysis.forecasting import Forecast, Naive, naive, predict
 from scaling_laws.config import ConfigError, nearest
+from scaling_laws.units import loss_text
 
 __all__ = ["Forecast", "Naive", "naive", "predict", "run"]
 
@@ -40,25 +41,25 @@ def run(values: Any = None) -> None:
     study = study_of(values.runs, options.from_flags(values))
     forecast = predict(study.require_fit(), point.get("flops"), point.get("n_params"), point.get("tokens"))
     guess = naive(study.runs, forecast.flops)
-    print("\n".join(lines(forecast, guess)))
+    print("\n".join(lines(forecast, guess, study.units.loss)))
     if values.out:
         both = {"forecast": forecast.to_json(), "naive": guess.to_json()}
         summary.write_json(Path(values.out), both | summary.to_json(study))
 
 
-def lines(forecast: Forecast, guess: Naive) -> list[str]:
-    """The forecast in words."""
-    law = f"  law             {forecast.loss:.4f}"
+def lines(forecast: Forecast, guess: Naive, unit: str) -> list[str]:
+    """The forecast in words; `unit` of the losses."""
+    law = f"  law             {loss_text(forecast.loss)}"
     if forecast.loss_interval is not None:
-        low, high = forecast.loss_interval
-        law += f" [{low:.4f}, {high:.4f}]  {forecast.level:.0%}; a run varies by {forecast.noise_sd:.2%}"
+        low, high = map(loss_text, forecast.loss_interval)
+        law += f" [{low}, {high}]  {forecast.level:.0%}; a run varies by {forecast.noise_sd:.2%}"
         law += f" ({forecast.noise_source})"
     shape = f"C {forecast.flops:.4g}, N {forecast.n_params:.4g}, D {forecast.tokens:.4g}"
     return [
-        f"at {shape}: {forecast.extrapolation:.3g} times the largest C fitted",
+        f"at {shape}: {forecast.extrapolation:.3g} times the largest C fitted; losses in {unit}",
         law,
-        f"  best so far     {guess.best_loss:.4f}",
-        f"  power, no floor {guess.power_law:.4f}  (C^-{guess.exponent:.3f} through the best loss of each budget)",
+        f"  best so far     {loss_text(guess.best_loss)}",
+        f"  power, no floor {loss_text(guess.power_law)}  (C^-{guess.exponent:.3f} through each budget's best loss)",
     ]
 
 

@@ -17,6 +17,7 @@ from analysis.fitting import Fit, fit
 from analysis.isoflop import Isoflop, isoflop
 from analysis.load import DataError, Runs
 from analysis.options import DEFAULTS, Options
+from scaling_laws.units import Units
 
 NO_CURVES = "the table has no training curves"
 ONE_TABLE = "a single table of runs has no training curves"
@@ -63,6 +64,11 @@ class Study:
             pairs = {"exponent a": (self.with_bad.frontier.a, self.fit.frontier.a)} | pairs
         moved = ", ".join(f"{name} {there:.4g} ({here:.4g})" for name, (there, here) in pairs.items())
         return f"with the {self.with_bad.n_points - self.fit.n_points} runs that went bad (without them): {moved}"
+
+    @functools.cached_property
+    def units(self) -> Units:
+        """The units of the losses and of D."""
+        return load.units(self.runs)
 
     @functools.cached_property
     def heldout(self) -> Runs | None:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from scaling_laws.config import ExperimentConfig
 from scaling_laws.interrupts import Asked, interruptible
+from scaling_laws.units import units_of
 
 if TYPE_CHECKING:
     from analysis.critical_batch import Tradeoff, Trial
+    from scaling_laws.spec import Spec
     from scaling_laws.sweep.planned import PlannedRun, TaskFacts
     from scaling_laws.sweep.summary import Summary
     from scaling_laws.train.drawing import Drawing
@@ -81,17 +83,19 @@ def fit(
         except DataError as error:
             print(error)
             continue
-        print(describe(found[-1], config.task.context))
+        print(describe(found[-1], facts.spec))
     return found
 
 
-def describe(one: "Tradeoff", context: int) -> str:
+def describe(one: "Tradeoff", spec: "Spec") -> str:
     """One line of a target."""
-    low, high = one.intervals["b_crit"]
+    (low, high), context = one.intervals["b_crit"], spec.targets
+    units = units_of(spec.loss, context)
+    windows = f"{one.b_crit:.4g} windows = " if units.data == "tokens" else ""
     left = "".join(f"; batch {batch} left out: {why}" for batch, why in one.left_out.items())
     return (
-        f"loss {one.target:.4g}: S_min {one.s_min:.4g} steps, E_min {one.e_min * context:.4g} tokens, "
-        f"B_crit {one.b_crit:.4g} windows = {one.b_crit * context:.4g} tokens "
+        f"loss {one.target:.4g}: S_min {one.s_min:.4g} steps, E_min {one.e_min * context:.4g} {units.data}, "
+        f"B_crit {windows}{one.b_crit * context:.4g} {units.data} "
         f"[{low * context:.4g}, {high * context:.4g}] {one.level:.0%}{left}"
     )
 
@@ -123,17 +127,19 @@ def measure(
             return asked
 
 
-def write(found: Sequence["Tradeoff"], noise: Measured, config: ExperimentConfig, workdir: Path) -> None:
+def write(found: Sequence["Tradeoff"], noise: Measured, spec: "Spec", workdir: Path) -> None:
     """critical_batch.json and the figures."""
     from analysis.figures import critical_batch as pictures
     from analysis.figures import static
     from analysis.figures.chart import NothingToDraw
     from analysis.summary import write_json
 
-    context = config.task.context
-    tradeoffs = [one.to_json() for one in found]
+    context, units, tradeoffs = spec.targets, units_of(spec.loss, spec.targets), [one.to_json() for one in found]
     write_json(workdir / "critical_batch.json", {"context": context, "targets": tradeoffs, "noise_scale": noise})
-    for build in (lambda: pictures.tradeoff(found, context), lambda: pictures.noise(found, noise, context)):
+    for build in (
+        lambda: pictures.tradeoff(found, context, units),
+        lambda: pictures.noise(found, noise, context, units),
+    ):
         try:
             print(f"figure: {static.save(build(), workdir / 'figures')[0]}")
         except NothingToDraw as reason:

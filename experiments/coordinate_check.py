@@ -15,8 +15,9 @@ from typing import Any
 from absl import flags
 
 from experiments import cli, sizes
-from scaling_laws.config import ConfigError, RunConfig, replace, run_part, validate_run
+from scaling_laws.config import ConfigError, RunConfig, replace, run_part
 from scaling_laws.progress import Progress
+from scaling_laws.validation import validate_run
 
 GROWTH = (2, 4, 8, 16)  # times the base: its own two or so blocks are too coarse a sum to compare with deep ones
 FILE = "coordinates.csv"

@@ -56,7 +56,7 @@ def run() -> int:
     noise = batches.measure(config, facts, found, drawing, workdir)
     if isinstance(noise, Asked):
         return command.stopped(noise.terminated)
-    batches.write(found, noise, config, workdir)
+    batches.write(found, noise, facts.spec, workdir)
     return 1 if trained.count("failed") else 0
 
 

@@ -21,6 +21,7 @@ from experiments import cli
 from scaling_laws import command, provenance
 from scaling_laws.config import TaskConfig
 from scaling_laws.progress import duration
+from scaling_laws.units import TEXT, loss_text, reached
 
 if TYPE_CHECKING:
     from analysis.fit import Fit
@@ -45,7 +46,7 @@ def run() -> int:
     if parts[0].interrupted:
         return command.stopped(parts[0].terminated)
     with ThreadPoolExecutor(1) as beside:
-        compressed = beside.submit(compressors, config.task)  # xz takes as long as fits and report together
+        compressed = beside.submit(compressors, config.task)  # of a text; xz takes as long as fits and report together
         if config.sweep.forecast_factor:
             title("2. Fit the law, and forecast a larger budget before training it")
             parts.append(bet(grid, workdir))
@@ -101,6 +102,7 @@ def write_forecast(workdir: Path, law: "Fit", fitted: "Runs", planned: "PlannedR
 
     `before_training` is false where the runs changed later: the table then held the answer already.
     """
+    from analysis.load import units
     from analysis.predict import naive, predict
     from analysis.summary import write_json
     from scaling_laws import table
@@ -110,7 +112,7 @@ def write_forecast(workdir: Path, law: "Fit", fitted: "Runs", planned: "PlannedR
         before = json.loads(path.read_text())
         if before["based_on"] == based_on and before["run_id"] == planned.run_id:
             return before
-    known = [row["run_id"] for row in table.read_runs(workdir).to_pylist() if row["loss"]]
+    known = [row["run_id"] for row in table.read_runs(workdir).to_pylist() if row["loss"] is not None]
     made = predict(law, flops=planned.flops, n_params=planned.counts.n_params)
     exact = predict(law, n_params=planned.counts.n_params, tokens=planned.tokens)
     forecast = {
@@ -120,6 +122,7 @@ def write_forecast(workdir: Path, law: "Fit", fitted: "Runs", planned: "PlannedR
         "width": planned.run.model.width,
         "depth": planned.run.model.depth,
         **exact.to_json(),
+        "unit": units(fitted).loss,
         "flops": planned.flops,
         "extrapolation": made.extrapolation,
         "naive": naive(fitted, planned.flops).to_json(),
@@ -131,13 +134,14 @@ def write_forecast(workdir: Path, law: "Fit", fitted: "Runs", planned: "PlannedR
 
 def describe_forecast(forecast: dict[str, Any]) -> list[str]:
     """The forecast in words."""
-    low, high = forecast["loss_interval"]
+    loss, (low, high) = loss_text(forecast["loss"]), map(loss_text, forecast["loss_interval"])
+    unit = forecast.get("unit", TEXT.loss)  # of a forecast written before there were others
     when = "before the run" if forecast.get("before_training", True) else "AFTER the run was in the table"
     return [
         f"forecast, made {forecast['made_at']} {when}: C {forecast['flops']:.3g} FLOPs "
         f"({forecast['extrapolation']:.1f} x the largest fitted), width {forecast['width']} depth {forecast['depth']}, "
         f"N {forecast['n_params']:.4g}, D {forecast['tokens']:.4g}",
-        f"  loss {forecast['loss']:.4f} nats/token, {forecast['level']:.0%} interval {low:.4f} to {high:.4f}",
+        f"  loss {loss} {unit}, {forecast['level']:.0%} interval {low} to {high}",
     ]
 
 
@@ -146,7 +150,8 @@ def grade(workdir: Path, forecast: dict[str, Any], run_ids: Collection[str]) -> 
     from analysis.summary import write_json
     from scaling_laws import table
 
-    rows = [row for row in table.read_runs(workdir).to_pylist() if row["run_id"] in run_ids and row["loss"]]
+    rows = [row for row in table.read_runs(workdir).to_pylist() if row["run_id"] in run_ids]
+    rows = [row for row in rows if row["loss"] is not None]
     if not rows:
         print("no forecast run finished: nothing to grade")
         return
@@ -158,9 +163,9 @@ def grade(workdir: Path, forecast: dict[str, Any], run_ids: Collection[str]) -> 
         "naive: the best loss so far": forecast["naive"]["best_loss"],
         "naive: a power law without E": forecast["naive"]["power_law"],
     }
-    print(f"trained there: loss {', '.join(f'{loss:.4f}' for loss in losses)} (mean {mean:.4f})")
+    print(f"trained there: loss {', '.join(map(loss_text, losses))} (mean {loss_text(mean)})")
     for name, guess in guesses.items():
-        print(f"  {name:<30} {guess:.4f}   error {100 * (guess / mean - 1):+.2f} %")
+        print(f"  {name:<30} {loss_text(guess)}   error {100 * (guess / mean - 1):+.2f} %")
     print(f"  inside the {forecast['level']:.0%} interval: {inside} of {len(losses)} runs")
     grading = {
         "losses": losses,
@@ -187,19 +192,24 @@ def report(workdir: Path) -> None:
 
 
 def compressors(task: TaskConfig) -> dict[str, float]:
-    """Bits per byte of the whole text by general compressors."""
+    """Bits per byte of the whole text by general compressors; nothing for another task."""
     from scaling_laws.tasks import metrics, text
 
+    if task.name != "text":
+        return {}
     return metrics.compressor_bits_per_byte(text.raw_bytes(task))
 
 
 def best_run(workdir: Path, compressed: dict[str, float]) -> str:
-    """The best bits per byte of the sweep beside what compressors reach on the whole text, in words."""
+    """The best run of the sweep in words; on a text by its bits per byte, beside what compressors reach on it."""
     from scaling_laws import table
 
-    rows = [row for row in table.read_runs(workdir).to_pylist() if row["bits_per_byte"]]
-    best = min(rows, key=lambda row: row["bits_per_byte"])
+    rows = [row for row in table.read_runs(workdir).to_pylist() if row["loss"] is not None]
+    told = [row for row in rows if row["bits_per_byte"] is not None]
+    best = min(told, key=lambda row: row["bits_per_byte"]) if told else min(rows, key=lambda row: row["loss"])
     shape = f"width {best['width']}, depth {best['depth']}, C {best['flops']:.3g}"
+    if not told:
+        return f"best run: {reached(best)} held out ({shape})"
     others = ", ".join(f"{name} {bits:.3f}" for name, bits in compressed.items())
     return f"best run: {best['bits_per_byte']:.3f} bits per byte held out ({shape}); {others} on the whole text"
 

@@ -13,9 +13,11 @@ from typing import Any
 
 from experiments import cli
 from scaling_laws import command
-from scaling_laws.config import RunConfig, identity, run_part, validate_run
+from scaling_laws.config import RunConfig, identity, run_part
 from scaling_laws.interrupts import Asked, interruptible
 from scaling_laws.progress import Progress
+from scaling_laws.units import of_row, reached
+from scaling_laws.validation import validate_run
 
 WENT_BAD = 3
 
@@ -93,11 +95,11 @@ class Bar:
 
 def summary(row: dict[str, Any]) -> str:
     """One line on a run: what it reached, and N, D, C and the seconds it took."""
-    size = f"N {row['n_params']:,}, D {row['tokens']:,} tokens, C {row['flops']:.3g} FLOPs, {row['wall_seconds']:.1f} s"
+    data = f"D {row['tokens']:,} {of_row(row).data}"
+    size = f"N {row['n_params']:,}, {data}, C {row['flops']:.3g} FLOPs, {row['wall_seconds']:.1f} s"
     if row["status"] != "finished":
         return f"{row['run_id']}: {row['status']} at step {row['steps_done']}: {row['reason']} ({size})"
-    loss = f"loss {row['loss']:.4f} ± {row['loss_se']:.4f} nats/token, {row['bits_per_byte']:.4f} bits/byte"
-    return f"{row['run_id']}: {loss} ({size})"
+    return f"{row['run_id']}: {reached(row)} ({size})"
 
 
 if __name__ == "__main__":

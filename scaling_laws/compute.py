@@ -1,48 +1,52 @@
-"""Parameters and training FLOPs of an architecture, counted from its configuration alone (no JAX).
+"""What an architecture is counted to cost: parameters and training FLOPs, layer by layer (no JAX).
 
-Convention: only dense products count, 2 m n k each; attention's two products in full, without what a causal kernel
-skips; the backward pass is twice the forward pass, so training is three times it; looking up an embedding is free.
-The counts equal the products in the traced program exactly (see scaling_laws.models.traced).
+Convention: only dense products and convolutions count, 2 m n k each, padding included; attention's two products in
+full, without what a causal kernel skips; the backward pass has a product for each operand that learns or leads to
+what learns; looking up an embedding is free. The counts of every family (`scaling_laws.families`) equal the products
+in the traced program exactly (see `scaling_laws.models.traced`).
 """
 
 import dataclasses
-import math
-
-from scaling_laws.config import ModelConfig, head_size
 
 OUTER_KINDS = ("embedding", "position", "head")  # left out of n_non_embedding
-TILE = 8  # hidden widths are multiples of this
 
 
 @dataclasses.dataclass(frozen=True)
 class LayerCount:
-    """All layers of one kind together: parameters, and FLOPs a token of the forward and of the backward pass."""
+    """All layers of one kind together: parameters that learn, and FLOPs a target of the forward and the backward pass.
+
+    `slopes`: products of the backward pass for one of the forward pass: the gradient of the input and that of the
+    other operand; 1 for a layer that stands on the data themselves, 0 where nothing below it learns.
+    """
 
     kind: str
     n_params: int
     forward: int
+    slopes: int = 2
 
     @property
     def backward(self) -> int:
-        """FLOPs a token of the backward pass: one product for the input's gradient, one for the other operand's."""
-        return 2 * self.forward
+        """FLOPs a target of the backward pass."""
+        return self.slopes * self.forward
 
     @property
     def training(self) -> int:
-        """FLOPs a token of forward and backward pass together."""
+        """FLOPs a target of forward and backward pass together."""
         return self.forward + self.backward
 
 
 @dataclasses.dataclass(frozen=True)
 class Counts:
-    """Counts of one architecture. Every `flops_per_token*` is for training: forward and backward, one token."""
+    """Counts of one architecture, a target: a token of text, an example elsewhere. Every `flops_per_token*` is for
+    training, forward and backward.
+    """
 
     layers: tuple[LayerCount, ...]
-    recomputed: int  # FLOPs a token that rematerialisation does again in the backward pass
+    recomputed: int = 0  # FLOPs a target that rematerialisation does again in the backward pass
 
     @property
     def n_params(self) -> int:
-        """N: every parameter; a tied matrix once."""
+        """N: every parameter that learns; a tied matrix once."""
         return sum(layer.n_params for layer in self.layers)
 
     @property
@@ -52,8 +56,13 @@ class Counts:
 
     @property
     def n_effective(self) -> int:
-        """N plus the parameters whose products cost as much as attention's: its forward FLOPs a token / 2."""
-        return self.n_params + self.layer("attention_products").forward // 2
+        """N plus the parameters whose products cost as much as attention's: its forward FLOPs a target / 2."""
+        return self.n_params + self._forward("attention_products") // 2
+
+    @property
+    def forward(self) -> int:
+        """FLOPs a target of the forward pass."""
+        return sum(layer.forward for layer in self.layers)
 
     @property
     def flops_per_token(self) -> int:
@@ -68,7 +77,7 @@ class Counts:
     @property
     def flops_per_token_non_embedding(self) -> int:
         """C / D without the head's product."""
-        return self.flops_per_token - self.layer("head").training
+        return sum(layer.training for layer in self.layers if layer.kind != "head")
 
     @property
     def flops_per_token_effective(self) -> int:
@@ -84,47 +93,5 @@ class Counts:
         """The layers of `kind`. Raises KeyError where there are none of that name."""
         return {layer.kind: layer for layer in self.layers}[kind]
 
-
-def mlp_hidden(model: ModelConfig) -> int:
-    """Hidden width of the feed-forward branch: mlp_ratio * width to the nearest multiple of 8, at least 8."""
-    return max(TILE, TILE * math.floor(model.mlp_ratio * model.width / TILE + 0.5))
-
-
-def up_columns(model: ModelConfig) -> int:
-    """Columns of the feed-forward branch's first matrix: swiglu's gate stands beside its value."""
-    return mlp_hidden(model) * (2 if model.mlp == "swiglu" else 1)
-
-
-def is_scanned(model: ModelConfig) -> bool:
-    """Whether the blocks run under one scan: compiling it pays from 12 layers on."""
-    return model.layers == "scanned" or (model.layers == "auto" and model.depth >= 12)
-
-
-def count(model: ModelConfig, vocab_size: int, context: int) -> Counts:
-    """Counts of the transformer that `model` describes, for windows of `context` tokens.
-
-    `model` must have passed `validate_run`: width and depth set, heads dividing the width.
-    """
-    width, depth = model.width, model.depth
-    attention, up, down = 4 * width * width, width * up_columns(model), mlp_hidden(model) * width
-    products = 4 * context * width  # q k^T and p v, 2 L w each
-    table, learned = vocab_size * width, model.positions == "learned"
-    layers = (
-        LayerCount("embedding", table, 0),
-        LayerCount("position", context * width if learned else 0, 0),
-        LayerCount("norm", _norm_params(model), 0),
-        LayerCount("attention", depth * attention, depth * 2 * attention),
-        LayerCount("attention_products", 0, depth * products),
-        LayerCount("mlp", depth * (up + down), depth * 2 * (up + down)),
-        LayerCount("head", 0 if model.tie_embeddings else table, 2 * table),
-    )
-    # A block's output is stored by the next one, so the product that makes it is not done again.
-    again = depth * (2 * (attention + up) + products) if model.remat else 0
-    return Counts(layers, again)
-
-
-def _norm_params(model: ModelConfig) -> int:
-    """Scales (and biases of layer norm) of two norms a block and the last one, and the scales of qk-norm."""
-    one = model.width * (2 if model.norm == "layer" else 1)
-    queries_and_keys = 2 * head_size(model) if model.qk_norm else 0
-    return model.depth * (2 * one + queries_and_keys) + one
+    def _forward(self, kind: str) -> int:
+        return sum(layer.forward for layer in self.layers if layer.kind == kind)

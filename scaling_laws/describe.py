@@ -3,19 +3,21 @@
 import json
 from typing import Any
 
-from scaling_laws import config
+from scaling_laws import config, families
 from scaling_laws.compute import Counts
 from scaling_laws.config import RunConfig
+from scaling_laws.spec import Spec
 
 
 def describe(
-    run: RunConfig, counts: Counts, *, run_id: str, vocab_size: int, unique_tokens: int, corpus_hash: str
+    run: RunConfig, counts: Counts, *, run_id: str, spec: Spec, unique_tokens: int, corpus_hash: str
 ) -> dict[str, Any]:
     """Column name -> value, compute in training FLOPs; what came out (status, losses, times) is left to the caller.
 
-    `unique_tokens` is the length of the task's train split.
+    `unique_tokens` is the length of the task's train split. Width and heads are 0 for a model that has none.
     """
-    tokens = run.train.steps * run.train.batch_size * run.task.context
+    tokens = run.train.steps * run.train.batch_size * spec.targets
+    has_heads = "n_heads" in families.of(run.model).reads
     return {
         "run_id": run_id,
         "family": run.model.family,
@@ -25,11 +27,12 @@ def describe(
         "trunk": config.trunk_identity(run, corpus_hash),
         "parametrization": run.train.parametrization,
         **config.base_shape(run.train),
-        "width": run.model.width,
+        "width": run.model.width if config.has_width(run.model) else 0,
         "depth": run.model.depth,
-        "n_heads": config.head_count(run.model),
-        "vocab_size": vocab_size,
-        "context": run.task.context,
+        "n_heads": config.head_count(run.model) if has_heads else 0,
+        "vocab_size": spec.outputs,
+        "context": spec.targets,
+        "loss_kind": spec.loss,
         "batch_size": run.train.batch_size,
         "steps": run.train.steps,
         "n_params": counts.n_params,

@@ -1,7 +1,8 @@
-"""The numbers of an optimiser that a compiled step takes as arguments, and the schedule that reads them.
+"""The numbers that a compiled step takes as arguments, and the schedule that reads them.
 
-Rates, decays, betas and the horizon arrive as a dictionary of float32 scalars (`hyperparameters`), so that the next
-point of a sweep compiles nothing. Neither Optax nor Flax is imported here: a worker whose programs are kept needs none.
+Rates, decays, betas, the horizon and the seed of the data arrive as a dictionary of scalars (`hyperparameters`), so
+that the next point of a sweep compiles nothing. Neither Optax nor Flax is imported here: a worker whose programs are
+kept needs none.
 """
 
 import math
@@ -13,7 +14,7 @@ import numpy as np
 
 from scaling_laws.config import RunConfig
 
-Hyper = Mapping[str, Any]  # name -> float32 scalar, traced inside the step
+Hyper = Mapping[str, Any]  # name -> float32 scalar, the seed int32, traced inside the step
 
 _NUMBERS = (  # of OptimizerConfig
     *("learning_rate", "weight_decay", "beta1", "beta2", "epsilon", "momentum", "clip_norm"),
@@ -21,14 +22,15 @@ _NUMBERS = (  # of OptimizerConfig
 )
 
 
-def hyperparameters(run: RunConfig) -> dict[str, np.float32]:
+def hyperparameters(run: RunConfig) -> dict[str, np.generic]:
     """The run's numbers that the compiled step takes as arguments; `horizon` in steps, `clip_norm` inf for never.
 
     The window of `average_weight` is the updates `average_first`, `average_first` + `average_every`, ..., `horizon`.
     """
-    values = {name: np.float32(getattr(run.optimizer, name)) for name in _NUMBERS}
+    values: dict[str, np.generic] = {name: np.float32(getattr(run.optimizer, name)) for name in _NUMBERS}
     values["horizon"] = np.float32(run.train.steps)
     values["z_loss"] = np.float32(run.train.z_loss)
+    values["data_seed"] = np.int32(run.train.data_seed)
     if run.optimizer.clip_norm == 0:
         values["clip_norm"] = np.float32(np.inf)
     train = run.train

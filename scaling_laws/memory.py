@@ -8,8 +8,10 @@ transformer on a CPU, jax 0.10.2: widths 16 to 512, depths 1 to 24, contexts 32 
 
 import dataclasses
 
-from scaling_laws import compute
-from scaling_laws.config import RunConfig, head_count
+from scaling_laws import families
+from scaling_laws.config import ModelConfig, RunConfig, head_count
+from scaling_laws.families.transformer import is_scanned, up_columns
+from scaling_laws.spec import Spec
 
 FLOAT = 4  # bytes
 MOMENTS = {"adam": 2, "adamw": 2, "sgd": 1}
@@ -56,36 +58,43 @@ class Memory:
 
 def estimate(
     run: RunConfig,
-    vocab_size: int,
+    spec: Spec,
     parts: int = 1,
     members: int = 1,
     strategy: str = "map",
-    text_bytes: int = 0,
+    data_bytes: int = 0,
     loss_chunks: int = 1,
 ) -> Memory:
     """Peak memory of a pack of `members` such runs on one device, their batches worked through in `parts`, beside
-    a text of so many bytes and their losses in so many chunks.
+    data of so many bytes and their losses in so many chunks. The shares were fitted to transformers; for another
+    family the work is twice what it says that it keeps.
 
     With `model.remat` an upper figure: one block in full, of the others their inputs; blocks that are unrolled are kept
     whole on a CPU, whose compiler undoes the recomputation.
     """
-    model, context = run.model, run.task.context
-    n_params = compute.count(model, vocab_size, context).n_params
-    tokens = run.train.batch_size * context / parts
-    scanned = compute.is_scanned(model)
-    share = _SCANNED if scanned else _UNROLLED
-    width = share.width + QK_NORM * model.qk_norm + LAYER_NORM * (model.norm == "layer")
-    block = width * model.width + share.hidden * compute.up_columns(model)
-    block += share.scores * head_count(model) * context
-    blocks = block + model.depth * model.width if model.remat and scanned else model.depth * block
-    ends = share.logits * vocab_size / loss_chunks + share.stream * model.width
+    n_params = families.count(run.model, spec).n_params
+    share = _SCANNED if is_scanned(run.model) else _UNROLLED
     gradients = n_params * (share.gradients + share.summed * (parts > 1))
     if FLOAT * n_params <= JOINED and run.train.parametrization != "standard":
         gradients += MULTIPLIERS * n_params
     copies = 1 + MOMENTS[run.optimizer.name] + (run.train.average != "none")
-    state, work = FLOAT * n_params * copies, FLOAT * (gradients + tokens * (blocks + ends))
+    targets = run.train.batch_size * spec.targets / parts
+    if run.model.family == "transformer":
+        kept = _token(run.model, spec, share, loss_chunks) * (spec.shape[0] // spec.targets)
+    else:
+        kept = 2 * families.of(run.model).kept(run.model, spec)
+    state, work = FLOAT * n_params * copies, FLOAT * (gradients + targets * kept)
     if strategy == "vmap":
         work *= members
     elif members > 1:
         work += members * state  # a pack in turn is copied
-    return Memory(members * state + text_bytes, round(work))
+    return Memory(members * state + data_bytes, round(work))
+
+
+def _token(model: ModelConfig, spec: Spec, share: _Shares, loss_chunks: int) -> float:
+    """Numbers kept at a time for a token of a transformer."""
+    width = share.width + QK_NORM * model.qk_norm + LAYER_NORM * (model.norm == "layer")
+    block = width * model.width + share.hidden * up_columns(model)
+    block += share.scores * head_count(model) * spec.shape[0]
+    blocks = block + model.depth * model.width if model.remat and is_scanned(model) else model.depth * block
+    return blocks + share.logits * spec.outputs / loss_chunks + share.stream * model.width

@@ -8,6 +8,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 
+from scaling_laws import families
 from scaling_laws.config import ConfigError, ModelConfig, RunConfig, base_shape, head_count, nearest
 
 # The last name of a parameter's path tells its role, a row of the table; a norm's also whose norm it is.
@@ -15,14 +16,46 @@ ROLES = {
     "embedding": "embedding",
     "position": "position",
     "head": "head",
+    "input": "input",
+    "input_bias": "input_bias",
+    "head_bias": "head_bias",
+    "user_table": "table",
+    "item_table": "table",
+    "user_bias": "head_bias",
+    "item_bias": "head_bias",
+    "projection": "given",
+    "scales": "given",
+    "teacher": "given",
+    "spread": "given",
+    "linear": "linear",
+    "linear_bias": "linear",
+    "hidden": "plain",
+    "residual": "branch_output",
     "qkv": "hidden",
     "up": "hidden",
     "out": "branch_output",
     "down": "branch_output",
+    "depthwise": "depthwise",
+    "transition": "transition",
     "scale": "norm",
     "bias": "norm",
 }
+KINDS = {
+    "input": "embedding",
+    "input_bias": "embedding",
+    "table": "embedding",
+    "plain": "hidden",
+    "branch_output": "hidden",
+    "head_norm": "norm",
+    "final_norm": "norm",
+    "head_bias": "head",
+    "linear": "head",
+}
 NORM_ROLES = {"final_norm": "final_norm", "query_norm": "head_norm", "key_norm": "head_norm"}
+# Of a layer that stands alone, what keeps the size of what it sees: He et al. 2015, equation 10 (gelu is half of its
+# inputs too), and for what is odd Glorot and Bengio 2010, equation 12.
+GAINS = {"relu": math.sqrt(2), "gelu": math.sqrt(2), "tanh": 1.0}
+FIRST_PRODUCT = 0.1  # size of the product of two vectors from tables at the start, of ratings of deviation 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,10 +107,19 @@ class Rules:
     """A parametrisation of one model: a Rule per role and the forward multipliers."""
 
     embedding: Rule
+    input: Rule  # the matrix on numbers that a task gives, whose inputs are as many at every width
+    input_bias: Rule
     position: Rule
+    table: Rule  # vectors of which a product is the output
     hidden: Rule
+    plain: Rule  # a hidden layer to whose output nothing is added
     branch_output: Rule
+    depthwise: Rule  # kernels of a channel each, whose inputs are as many at every width
+    transition: Rule  # the stream itself through a matrix
     head: Rule
+    head_bias: Rule
+    linear: Rule  # a model without a width
+    given: Rule  # what never learns
     norm: Rule
     head_norm: Rule
     final_norm: Rule
@@ -100,14 +142,18 @@ def role(path: Sequence[str]) -> str:
 
 
 def kind(path: Sequence[str]) -> str:
-    """embedding, position, hidden, head or norm. Raises ValueError for an unknown name."""
+    """The kind of layer in `compute` that the tensor at `path` counts to, `given` where to none.
+
+    Raises ValueError for an unknown name.
+    """
     name = role(path)
-    return {"branch_output": "hidden", "final_norm": "norm", "head_norm": "norm"}.get(name, name)
+    return KINDS.get(name, name)
 
 
 def standard(model: ModelConfig, scheme: Scheme) -> Rules:
-    """The usual practice: hidden matrices 1/sqrt(fan_in), and 1/sqrt(2 depth) less on what enters the residual
-    stream (Radford et al. 2019, section 2.3); one learning rate for all; no decay on norms and biases.
+    """The usual practice: hidden matrices 1/sqrt(fan_in), and by the root of the number of branches less on what enters
+    the residual stream (Radford et al. 2019, section 2.3), 1/sqrt(2 depth) of a transformer; one learning rate for all;
+    no decay on norms and biases.
 
     The residual stream starts at size 1: at width 48, after 240 to 300 steps, that was .06 and .2 nats (free head, two
     seeds) and .4 nats (tied, one seed) better than an embedding of .02. So do the logits: a head of .02 ended .09 nats
@@ -115,15 +161,25 @@ def standard(model: ModelConfig, scheme: Scheme) -> Rules:
     would give logits of sqrt(width); so it is drawn smaller and its lookup multiplied back (Vaswani et al. 2017,
     section 3.4).
     """
-    head = 0.02 if model.head_init == "small" else 1 / math.sqrt(model.width)
+    family = families.of(model)
+    head = 0.02 if model.head_init == "small" else 1 / math.sqrt(family.head_inputs(model))
     lookup = math.sqrt(model.width) if model.tie_embeddings else 1.0
-    norm = Rule(mean=1.0, weight_decay=0.0)
+    norm, intercept = Rule(mean=1.0, weight_decay=0.0), Rule(weight_decay=0.0)
     return Rules(
         embedding=Rule(scale=1 / lookup),
+        input=Rule(scale=1.0, fan_in_exponent=0.5),
+        input_bias=intercept,
         position=Rule(scale=0.02),
+        table=Rule(scale=math.sqrt(FIRST_PRODUCT) / model.width**0.25),
         hidden=Rule(scale=1.0, fan_in_exponent=0.5),
-        branch_output=Rule(scale=1 / math.sqrt(2 * model.depth), fan_in_exponent=0.5),
+        plain=Rule(scale=GAINS[model.activation], fan_in_exponent=0.5),
+        branch_output=Rule(scale=1 / math.sqrt(max(1, family.branches(model))), fan_in_exponent=0.5),
+        depthwise=Rule(scale=1.0, fan_in_exponent=0.5),
+        transition=Rule(scale=1.0, fan_in_exponent=0.5),
         head=Rule(scale=head),
+        head_bias=intercept,
+        linear=Rule(),
+        given=Rule(scale=1.0, fan_in_exponent=0.5, learning_rate=0.0, weight_decay=0.0),
         norm=norm,
         head_norm=norm,
         final_norm=norm,
@@ -154,7 +210,8 @@ def _scaled(model: ModelConfig, scheme: Scheme, base: ModelConfig) -> Rules:
     it. Adam moves an entry by its rate, so that is the change, and epsilon goes with the gradient; SGD moves it by its
     rate times the gradient.
     """
-    wider, deeper = model.width / base.width, model.depth / base.depth
+    branches = families.of(model).branches
+    wider, deeper = model.width / base.width, max(1, branches(model)) / max(1, branches(base))
     more_heads = head_count(model) / head_count(base)
     outside, inside = 1 / wider, 1 / (wider * deeper)  # of the blocks
     # Heads that share a scale add up as random numbers do: with 16 times as many, 32 to 512 wide, the gradient of a
@@ -162,7 +219,9 @@ def _scaled(model: ModelConfig, scheme: Scheme, base: ModelConfig) -> Rules:
     # three seeds). With larger heads it falls as m^-1.5 at first, but as m^-1 from step 30 on, and that is what counts.
     shared = inside * math.sqrt(more_heads)
     gradients = {"hidden": inside, "branch_output": inside, "norm": inside, "head_norm": shared}
-    changes = {"hidden": 1 / wider, "branch_output": 1 / wider}
+    gradients |= {"depthwise": inside}
+    gradients |= {"head_bias": 1.0, "linear": 1.0}  # nothing shrinks what they see
+    changes: dict[str, float] = dict.fromkeys(("hidden", "plain", "branch_output", "transition"), 1 / wider)
     table = standard(base, scheme)
 
     def carried(role: str) -> Rule:
@@ -170,7 +229,7 @@ def _scaled(model: ModelConfig, scheme: Scheme, base: ModelConfig) -> Rules:
         rate = change / gradient if scheme.optimizer == "sgd" else change
         # rate x decay stays: what is forgotten in a step does not depend on the size (Dey et al. 2025, section 4)
         decay = rule.weight_decay if scheme.independent_decay else rule.weight_decay / rate
-        return dataclasses.replace(rule, learning_rate=rate, weight_decay=decay, epsilon=gradient)
+        return dataclasses.replace(rule, learning_rate=rule.learning_rate * rate, weight_decay=decay, epsilon=gradient)
 
     forward = dataclasses.replace(
         table.forward,

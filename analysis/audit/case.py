@@ -12,8 +12,9 @@ from analysis.fitting import Fit
 from analysis.frontier import SIX_N_D, Compute, compute_relation, tokens_at
 from analysis.isoflop import Isoflop, interior
 from analysis.isoflop.cells import Cell, cells_of
-from analysis.load import DataError, Runs
+from analysis.load import DataError, Runs, units
 from analysis.options import Options
+from scaling_laws.units import Units
 
 AHEAD = 10.0  # the forecast: at so many times the largest C
 LEAST_LEFT = 0.5  # share of the runs that a refit needs: with fewer, it shows what is left, not what was mended
@@ -28,6 +29,11 @@ class Case:
     table: Runs
     runs: Runs
     options: Options
+
+    @functools.cached_property
+    def units(self) -> Units:
+        """The units of the losses and of D."""
+        return units(self.table)
 
     @functools.cached_property
     def ahead(self) -> float:

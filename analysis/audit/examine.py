@@ -128,6 +128,7 @@ def _weighed(case: Case, check: ModuleType, found: Found) -> Finding:
         proposals=found.proposals,
         advice=found.advice,
         spent=case.spent,
+        unit=case.units.loss,
         picture=found.picture,
     )
 

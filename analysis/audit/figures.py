@@ -16,7 +16,7 @@ from analysis.study import Study
 
 FOREST = "with_and_without"
 PICTURED = 6  # findings with a figure of their own
-SIZE, TOKENS = Axis("parameters N", si=True), Axis("tokens D", si=True)
+SIZE = Axis("parameters N", si=True)
 COMPUTE = Axis("compute C (FLOPs)")
 
 
@@ -79,7 +79,8 @@ def _isoflop(case: Case, finding: Finding) -> Drawing:
 
 
 def _plane(case: Case, finding: Finding) -> Drawing:
-    return _scatter(case, finding, SIZE, TOKENS, case.runs["n_params"], case.runs["tokens"])
+    y = Axis(f"{case.units.data} D", si=True)
+    return _scatter(case, finding, SIZE, y, case.runs["n_params"], case.runs["tokens"])
 
 
 def _residuals(case: Case, finding: Finding) -> Drawing:

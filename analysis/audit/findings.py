@@ -9,13 +9,14 @@ import numpy as np
 
 from analysis.audit.proposals import Proposal, cost_sentence
 from analysis.load import Runs
+from scaling_laws.units import loss_text
 
 Mend = Callable[[Runs], Runs]
 
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """The exponent a of N* ~ C^a and the lowest loss at `flops`, in nats per token; NaN and None where unknown."""
+    """The exponent a of N* ~ C^a and the lowest loss at `flops`; NaN and None where unknown."""
 
     method: str
     a: float
@@ -50,13 +51,13 @@ class Effect:
             return 0.0
         return math.log(self.after.loss / self.before.loss)
 
-    def sentence(self) -> str:
-        """`moves a from .. to .., the forecast at .. FLOPs from .. to ..`."""
+    def sentence(self, unit: str) -> str:
+        """`moves a from .. to .., the forecast at .. FLOPs from .. to ..`; `unit` of the losses."""
         a = f"{_bracketed(self.before.a, self.before.a_interval)} to {_bracketed(self.after.a, self.after.a_interval)}"
         text = f"{self.mended}: moves a from {a}"
         if self.loss_shift or self.before.loss == self.after.loss:
             at = f"{self.before.flops:.3g} FLOPs"
-            text += f", the forecast at {at} from {self.before.loss:.4f} to {self.after.loss:.4f} nats"
+            text += f", the forecast at {at} from {loss_text(self.before.loss)} to {loss_text(self.after.loss)} {unit}"
         return text if self.after.method in self.mended else f"{text} ({self.after.method})"
 
     def to_json(self) -> dict[str, Any]:
@@ -118,11 +119,12 @@ class Finding:
     proposals: tuple[Proposal, ...]
     advice: str
     spent: float  # FLOPs of the whole table
+    unit: str  # of the losses
     picture: str = ""
 
     def moves(self) -> str:
         """What mending it moves, or why that cannot be told."""
-        return self.effect.sentence() if self.effect else f"cannot be refitted: {self.unmended}"
+        return self.effect.sentence(self.unit) if self.effect else f"cannot be refitted: {self.unmended}"
 
     def settle(self) -> str:
         """What would settle it: further runs with their cost, or what to do without any."""

@@ -13,6 +13,7 @@ import numpy as np
 from analysis.budgets import RULE
 from analysis.envelope import Envelope
 from analysis.load import DataError
+from scaling_laws.units import loss_text
 
 FIGURES = ("loss_over_flops", "frontier_scaling")
 SHOWN = 9  # values of C in the printed table
@@ -42,9 +43,10 @@ def run(values: Any = None) -> None:
 
 def lines(found: Envelope) -> list[str]:
     """The printed table: the envelope at a few C, the exponent, and its spread over the sizes kept."""
-    text = [f"  {'C (FLOPs)':<12}{'N':<11}{'D':<11}{'loss':<9}run"]
+    text = [f"  {'C (FLOPs)':<12}{'N':<11}{'D':<11}{'loss':<11}run"]
     for i in np.linspace(0, len(found.flops) - 1, SHOWN).round().astype(int):
-        place = f"{found.flops[i]:<12.3g}{found.n_params[i]:<11.4g}{found.tokens[i]:<11.3g}{found.loss[i]:<9.4f}"
+        place = f"{found.flops[i]:<12.3g}{found.n_params[i]:<11.4g}{found.tokens[i]:<11.3g}"
+        place += f"{loss_text(float(found.loss[i])):<11}"
         text.append(f"  {place}{found.run_id[i]}{'  (smallest or largest size)' if found.edge[i] else ''}")
     if not np.isfinite(found.a):
         return [*text, "", "no exponent: the envelope has fewer than two sizes inside", *_notes(found)]

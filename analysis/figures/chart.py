@@ -12,6 +12,7 @@ import numpy as np
 from analysis.figures import ticks
 
 CSV_COLUMNS = ("panel", "layer", "kind", "x", "y", "low", "high", "value", "run_id", "label")
+DECADE = 10.0  # losses that span more than such a factor stand on a logarithmic axis
 JOINT = " + "  # between the run ids of a point that stands for several runs
 
 
@@ -128,6 +129,13 @@ def scale_of(label: str, values: np.ndarray, *, log: bool = True, si: bool = Fal
     finite = np.asarray(values, float)
     finite = finite[np.isfinite(finite)]
     return ColourScale(label, float(finite.min()), float(finite.max()), log, si)
+
+
+def wide(values: np.ndarray) -> bool:
+    """Whether the finite `values`, all above 0, span more than a factor of ten: a linear axis would hide the small."""
+    finite = np.asarray(values, float)
+    finite = finite[np.isfinite(finite)]
+    return bool(len(finite) and finite.min() > 0 and finite.max() > DECADE * finite.min())
 
 
 def texts(values: Sequence[object] | np.ndarray) -> tuple[str, ...]:

@@ -6,20 +6,22 @@ from typing import Any
 import numpy as np
 
 from analysis.critical_batch import Tradeoff
-from analysis.figures.chart import Axis, Drawing, Layer, NothingToDraw, Panel, scale_of
+from analysis.figures.chart import Axis, Drawing, Layer, NothingToDraw, Panel, scale_of, wide
+from scaling_laws.units import TEXT, Units
 
 TRADEOFF, NOISE = "steps_over_examples", "noise_scale"
 POINTS, MARGIN = 80, 1.6  # of a hyperbola; how far it is drawn beyond the batches
-TARGET = "target loss (nats per token)"
 
 
-def tradeoff(found: Sequence[Tradeoff], context: int) -> Drawing:
-    """The best run of each batch at each target, with the fitted hyperbola; `context`: tokens a window."""
+def tradeoff(found: Sequence[Tradeoff], context: int, units: Units = TEXT) -> Drawing:
+    """The best run of each batch at each target, with the fitted hyperbola; `context`: tokens a window, or 1."""
     if not found:
         raise NothingToDraw("no target has a fitted hyperbola")
-    colours = scale_of(TARGET, np.array([one.target for one in found]), log=False)
+    targets = np.array([one.target for one in found])
+    colours = scale_of(f"target loss ({units.loss})", targets, log=wide(targets))
     layers = [layer for one in found for layer in _target(one, context, one is found[0])]
-    panel = Panel(Axis("examples E (tokens)", si=True), Axis("optimiser steps S", si=True), tuple(layers))
+    label = "examples E (tokens)" if units.data == "tokens" else "examples E"
+    panel = Panel(Axis(label, si=True), Axis("optimiser steps S", si=True), tuple(layers))
     caption = (
         "Each line is one loss, reached with ever larger batches from top left to bottom right; "
         "(S / S_min - 1)(E / E_min - 1) = 1 through the runs at their best learning rates."
@@ -48,8 +50,8 @@ def _target(found: Tradeoff, context: int, first: bool) -> Iterator[Layer]:
     )
 
 
-def noise(found: Sequence[Tradeoff], rows: Sequence[Mapping[str, Any]], context: int) -> Drawing:
-    """The noise scale along a run, and the critical batch of each target, over loss, both in tokens.
+def noise(found: Sequence[Tradeoff], rows: Sequence[Mapping[str, Any]], context: int, units: Units = TEXT) -> Drawing:
+    """The noise scale along a run, and the critical batch of each target, over loss, both in tokens or examples.
 
     `rows`: validation loss, and noise scale in windows with its interval (low, high); None where there is no ratio.
     """
@@ -68,6 +70,7 @@ def noise(found: Sequence[Tradeoff], rows: Sequence[Mapping[str, Any]], context:
         low, high = np.array([one.intervals["b_crit"] for one in found]).T
         tokens = (crit * context, low * context, high * context)
         layers.append(Layer("points", "critical batch E_min / S_min", target, *tokens, role="approach3", mark="dot"))
-    panel = Panel(Axis("validation loss (nats per token)", log=False), Axis("batch (tokens)", si=True), tuple(layers))
+    x = Axis(f"validation loss ({units.loss})", log=wide(np.concatenate([layer.x for layer in layers])))
+    panel = Panel(x, Axis(f"batch ({units.data})", si=True), tuple(layers))
     caption = "The noise scale is measured along one run; the critical batch comes from runs over batch sizes."
     return Drawing(NOISE, "Gradient noise scale and critical batch", caption, (panel,))

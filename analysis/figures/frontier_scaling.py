@@ -16,17 +16,17 @@ NAME = "frontier_scaling"
 POINTS = 60
 NAMES = {1: "approach 1: envelope", 2: "approach 2: IsoFLOP minima", 3: "approach 3: fitted law"}
 STEPS = "size on the envelope"
-LABELS = {"n": "optimal parameters N*", "d": "optimal tokens D*"}
 
 
 def build(study: Study) -> Drawing:
     """The drawing; raises NothingToDraw when no approach gave a frontier."""
     grid = study.compute_range(POINTS)
-    layers = {what: tuple(_layers(study, grid, what)) for what in LABELS}
+    labels = {"n": "optimal parameters N*", "d": f"optimal {study.units.data} D*"}
+    layers = {what: tuple(_layers(study, grid, what)) for what in labels}
     if not any(layers.values()):
         raise NothingToDraw("none of the three approaches gave a frontier")
     compute = Axis("training compute C (FLOPs)")
-    panels = tuple(Panel(compute, Axis(LABELS[what], si=True), found) for what, found in layers.items() if found)
+    panels = tuple(Panel(compute, Axis(labels[what], si=True), found) for what, found in layers.items() if found)
     return Drawing(NAME, "Compute-optimal size and data", caption(study), panels)
 
 

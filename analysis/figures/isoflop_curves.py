@@ -27,7 +27,7 @@ def build(study: Study) -> Drawing:
     layers += [layer for i, group in enumerate(_fitted(study)) for layer in _curve(study, group, first=i == 0)]
     layers += _bottom(study, np.array([budget for budget, _ in groups]))
     layers += [layer for layer in (_minima(study), _edges(study)) if len(layer.x)]
-    panel = Panel(Axis("parameters N", si=True), Axis("held-out loss (nats per token)"), tuple(layers))
+    panel = Panel(Axis("parameters N", si=True), Axis(f"held-out loss ({study.units.loss})"), tuple(layers))
     return Drawing(NAME, "IsoFLOP curves", caption(study), (panel,), colours)
 
 

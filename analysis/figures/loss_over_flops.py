@@ -21,7 +21,7 @@ def build(study: Study) -> Drawing:
     """The drawing; every table of runs has what it needs."""
     colours = scale_of("parameters N", study.both("n_params"), si=True)
     layers = (*_curves(study), *_envelope(study), *_frontier(study), *_final(study), *_heldout(study))
-    panel = Panel(Axis("training compute C (FLOPs)"), Axis("loss (nats per token)"), layers)
+    panel = Panel(Axis("training compute C (FLOPs)"), Axis(f"loss ({study.units.loss})"), layers)
     return Drawing(NAME, "Loss over compute", caption(study, colours), (panel,), colours)
 
 

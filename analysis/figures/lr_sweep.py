@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.figures.chart import Axis, ColourScale, Drawing, Layer, Panel, scale_of
+from analysis.figures.chart import Axis, ColourScale, Drawing, Layer, Panel, scale_of, wide
 from analysis.lr_minima import RateMinimum, families
 
 NAME = "lr_sweep"
@@ -31,12 +31,12 @@ def _drawing(groups: dict[tuple[str, str], list[RateMinimum]], axis: str) -> Dra
 
 def _panel(name: str, axis: str, line: Sequence[RateMinimum], colours: ColourScale) -> Panel:
     layers = [layer for one in line for layer in _layers(one, float(getattr(one, axis)))]
-    return Panel(Axis("peak learning rate"), Axis("loss (nats/token)", log=False), tuple(layers),
-                 f"{name}, {line[0].steps} steps")  # fmt: skip
+    y = Axis(f"loss ({line[0].unit})", log=wide(np.concatenate([layer.y for layer in layers])))
+    return Panel(Axis("peak learning rate"), y, tuple(layers), f"{name}, {line[0].steps} steps")
 
 
 def _layers(one: RateMinimum, size: float) -> list[Layer]:
-    sound = np.isfinite(one.losses).all(axis=1)
+    sound = (np.isfinite(one.losses) & (one.losses > 0)).all(axis=1)
     rates, losses = one.rates[sound], one.losses[sound]
     mean, value = losses.mean(axis=1), np.full(len(rates), size)
     spread = losses.std(axis=1, ddof=1) if losses.shape[1] > 1 else np.zeros(len(rates))

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from analysis.figures import Built, save_all, ticks
-from analysis.figures.chart import JOINT, Axis, ColourScale, Drawing, Layer, NothingToDraw, Panel
+from analysis.figures.chart import JOINT, Axis, ColourScale, Drawing, Layer, NothingToDraw, Panel, wide
 
 Search = Mapping[str, Any]  # what search.json holds
 Trial = Mapping[str, Any]  # one of its trials
-UNITS = {"loss": "loss (nats per token)", "bits_per_byte": "bits per byte"}
 FRAMED = 3.0  # trials farther above the best than so many times the median one lie above the picture
 LABELLED = 6  # points of an axis that each get a label
 
@@ -37,7 +36,8 @@ def best_so_far(search: Search) -> Drawing:
         *_trial_points("off scale", [each for each in told if each["value"] > top], spent, "warning", "warning", top),
         _best_line(last, spent, float(flops[-1])),
     ]
-    x, y = Axis("compute of the search (FLOPs)", log=False), Axis(UNITS[search["objective"]], log=False)
+    shown = np.array([min(trial["value"], top) for trial in told])
+    x, y = Axis("compute of the search (FLOPs)", log=False), Axis(_label(search), log=wide(shown))
     panel = Panel(x, y, tuple(layers))
     caption = f"{len(told)} trials by {search['sampler']}, {ticks.write(float(flops[-1]))} FLOPs in all."
     return Drawing("best_so_far", f"Best so far: {search['sampler']}", caption, (panel,))
@@ -48,17 +48,24 @@ def parallel_coordinates(search: Search) -> Drawing:
     told = _last_rung(search, _told(search))
     axes, top = search["space"], _ceiling(search, told)
     low = search["best"]["value"]
-    colours = ColourScale(UNITS[search["objective"]], low, top, log=False)
+    colours = ColourScale(_label(search), low, top, log=wide(np.array([low, top])))
     ordered = sorted(told, key=lambda trial: -trial["value"])
     lines = [_line(trial, axes, colours) for trial in ordered]
     best = next(trial for trial in told if trial["number"] == search["best"]["number"])
     rulers = [_ruler(place, *_labels(axis)) for place, axis in enumerate(axes)]
-    rulers.append(_ruler(len(axes), [0.0, 0.5, 1.0], [f"{low:.4g}", f"{(low + top) / 2:.4g}", f"{top:.4g} up"]))
+    middle = math.sqrt(low * top) if colours.log else (low + top) / 2
+    rulers.append(_ruler(len(axes), [0.0, 0.5, 1.0], [f"{low:.4g}", f"{middle:.4g}", f"{top:.4g} up"]))
     names = (*(axis["field"].split(".")[-1] for axis in axes), search["objective"])
     marked = _line(best, axes, colours, name="best trial", value=None, role="law", mark="solid", legend=True)
     panel = Panel(Axis("", categories=names), Axis("place on each axis", log=False), (*lines, marked, *rulers))
     caption = f"{len(told)} trials; values above {top:.4g} are drawn at {top:.4g}."
     return Drawing("parallel_coordinates", "Trials across the space", caption, (panel,), colours)
+
+
+def _label(search: Search) -> str:
+    """The objective with its unit, where the file has one."""
+    name = search["objective"].replace("_", " ")
+    return f"{name} ({search['unit']})" if "unit" in search else name
 
 
 def _told(search: Search) -> list[Trial]:
@@ -76,7 +83,7 @@ def _ceiling(search: Search, told: Sequence[Trial]) -> float:
     """The value at the top of a picture: diverged trials would squeeze all others into a corner."""
     values, best = [trial["value"] for trial in told], search["best"]["value"]
     top = min(max(values), best + FRAMED * (float(np.median(values)) - best))
-    return top if top > best else best + max(1e-3, 1e-3 * abs(best))
+    return top if top > best else best + (1e-3 * abs(best) or 1e-3)
 
 
 def _trial_points(
@@ -99,7 +106,7 @@ def _best_line(last: Sequence[Trial], spent: Mapping[int, float], end: float) ->
 
 
 def _line(trial: Trial, axes: Sequence[Trial], colours: ColourScale, **changes: Any) -> Layer:
-    height = float(np.clip((trial["value"] - colours.low) / (colours.high - colours.low), 0, 1))
+    height = float(colours.fraction(trial["value"]))
     y = np.array([*(trial["places"][axis["field"]] for axis in axes), height])
     look = {"name": "trial", "value": np.full(len(y), trial["value"]), "mark": "thin", "legend": False}
     x = np.arange(len(y), dtype=float)

@@ -8,7 +8,7 @@ from analysis.figures.chart import JOINT, Axis, ColourScale, Drawing, Layer, Not
 from analysis.study import Study
 
 NAME = "shape_maps"
-SMALLEST_RANGE = 1e-3
+SMALLEST_RANGE = 1e-3  # of the mean loss
 
 
 def build(study: Study) -> Drawing:
@@ -19,7 +19,8 @@ def build(study: Study) -> Drawing:
     if not panels:
         raise NothingToDraw("no two runs of a budget have a width and a depth")
     widest = max(float(layer.value.max()) for panel in panels for layer in panel.layers if layer.value is not None)
-    colours = ColourScale("loss above the budget's best (nats)", 0.0, max(widest, SMALLEST_RANGE), log=False)
+    least = SMALLEST_RANGE * float(study.runs["loss"].mean())
+    colours = ColourScale(f"loss above the budget's best ({study.units.loss})", 0.0, max(widest, least), log=False)
     caption = "Each cell is the mean loss over the seeds of one shape; outlined: the best shape of the budget."
     return Drawing(NAME, "Loss over width and depth", caption, panels, colours)
 
@@ -38,7 +39,7 @@ def _panel(study: Study, budget: float, rows: np.ndarray) -> Panel:
         value=mean - mean.min(),
         legend=False,
         run_ids=tuple(JOINT.join(study.runs.run_id(i) for i in member) for member in members),
-        labels=tuple(f"{value:.3f}" for value in mean),
+        labels=tuple(f"{value:#.4g}" for value in mean),
     )
     best = Layer("cells", "best shape", *shapes[[np.argmin(mean)]].T.astype(float), mark="best")
     shape_axes = _axis("width", widths), _axis("depth", depths)

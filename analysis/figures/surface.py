@@ -22,10 +22,10 @@ def build(study: Study) -> Drawing:
         raise NothingToDraw(study.why("fit"))
     if not study.is_surface():
         raise NothingToDraw(f"the law {study.fit.law} is not one over N and D")
-    colours = scale_of("loss (nats per token)", study.both("loss"))
+    colours = scale_of(f"loss ({study.units.loss})", study.both("loss"))
     layers = (*_contours(study, colours.low, colours.high), *_isoflop_lines(study), *_frontier(study), *_runs(study))
-    panel = Panel(Axis("parameters N", si=True), Axis("training tokens D", si=True), layers)
-    caption = "Contours: the fitted law, in nats per token. Points: the runs, coloured by the loss they reached."
+    panel = Panel(Axis("parameters N", si=True), Axis(f"training {study.units.data} D", si=True), layers)
+    caption = f"Contours: the fitted law, in {study.units.loss}. Points: the runs, coloured by the loss they reached."
     return Drawing(NAME, f"Fitted loss over N and D ({study.fit.law})", caption, (panel,), colours)
 
 

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 
 from analysis.budgets import RULE
 from analysis.isoflop.result import Group, Isoflop, interior
+from scaling_laws.units import loss_text
 
-COLUMNS = (10, 6, 10, 22, 10, 9, 11)
+COLUMNS = (10, 6, 10, 22, 10, 11, 11)
 HEAD = ("C (FLOPs)", "sizes", "N*", "interval", "D*", "loss*", "N* biased")
 
 
@@ -53,7 +54,7 @@ def _minimum(group: Group) -> str:
     if not math.isfinite(group.n_opt):
         return _row((f"{group.budget:.4g}", sizes)) + reason
     biased = "" if math.isnan(group.bias_log10_n) else f"{10**group.bias_log10_n - 1:+.1%}"
-    optimum = (_short(group.n_opt), _interval(group.n_opt_interval), _short(group.d_opt), f"{group.loss_opt:.4f}")
+    optimum = (_short(group.n_opt), _interval(group.n_opt_interval), _short(group.d_opt), loss_text(group.loss_opt))
     return (_row((f"{group.budget:.4g}", sizes, *optimum, biased)) + reason).rstrip()
 
 

@@ -18,7 +18,8 @@ Columns = dict[str, np.ndarray]
 Shape = Callable[[dict[str, Jet], Columns], Jet]
 
 EXPONENT_GRID = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0)
-UNITS = {"n_params": "parameters", "tokens": "tokens", "flops": "FLOP", "unique_tokens": "tokens", "loss": "nats"}
+# what a column counts; the loss, and tokens where a task has no text, have the unit of the table (analysis.load.units)
+UNITS = {"n_params": "parameters", "tokens": "tokens", "flops": "FLOP", "unique_tokens": "tokens"}
 
 
 class Power(NamedTuple):
@@ -105,7 +106,7 @@ class Law:
 
     @property
     def units(self) -> dict[str, str]:
-        """Solver's coefficient -> its unit; exponents and other parameters are pure numbers unless named here."""
+        """Solver's coefficient -> its unit, `loss` that of the losses; others are pure numbers unless named here."""
         return {term.coefficient: _unit(term, self.target) for term in self.terms}
 
 

@@ -101,14 +101,18 @@ def _shortfall(q: dict[str, Jet], x: Columns) -> Jet:
     return jets.log1mexp(q["gamma"] * (x["loss"] - q["L0"]))
 
 
+# starts in units of the smallest loss: where the error would be 0, and gamma times it
+NO_ERROR = np.array([0.99, 0.93, 0.8, 0.6, 0.33])
+STEEPNESS = np.array([0.3, 0.8, 1.6, 2.7, 5.4])
+
 ERROR = Law(
     "error",
     "error = eps - k exp(-gamma L)",
     "Gadre et al. 2024, equation 5",
     (Term("eps", (), _shortfall, ("gamma", "L0")),),
     shaped=(
-        Parameter("gamma", (0.1, 0.3, 0.6, 1.0, 2.0), 1e-4, 100.0),
-        Parameter("L0", lambda x: x["loss"].min() - np.array([0.03, 0.2, 0.6, 1.2, 2.0])),  # where error would be 0
+        Parameter("gamma", lambda x: STEEPNESS / x["loss"].min(), 1e-4, 1e12),
+        Parameter("L0", lambda x: x["loss"].min() * NO_ERROR),
     ),
     reads=("loss",),
     target="error",

@@ -7,6 +7,7 @@ follows from C = 6 N D, which is said in `notes`. Rows that cannot be fitted are
 from analysis.load.groups import best_rate, group_keys
 from analysis.load.runs import DataError, Exclusion, Runs, row_list, row_spans
 from analysis.load.table import FITTED, WENT_BAD, load, load_curves, parse_columns, runs_from, usable
+from analysis.load.units import units
 
 __all__ = [
     "FITTED",
@@ -22,5 +23,6 @@ __all__ = [
     "row_list",
     "row_spans",
     "runs_from",
+    "units",
     "usable",
 ]

@@ -14,7 +14,7 @@ MISSING = frozenset(("", "na", "n/a", "null", "none"))
 PLAIN = {float, int, bool, type(None)}  # types of which NumPy makes what `number` does
 WIDE = 1 << 24  # characters of a column beyond which its texts are objects, not fields of one width
 _TEXT_COLUMNS = """run_id status reason purpose family task technique trunk parametrization optimizer schedule
-corpus_hash config device backend jax_version python_version source_revision worker started_at
+corpus_hash loss_kind config device backend jax_version python_version source_revision worker started_at
 name run_name run id Name ID State Created"""
 TEXT = frozenset(_TEXT_COLUMNS.split())  # names, of which some look like 12345e10
 

@@ -14,18 +14,20 @@ def described(settings: Mapping[str, Any]) -> dict[str, Any]:
     """
     if not all(name in settings for name in NEEDED):
         return {}
-    from scaling_laws import compute, config, describe
+    from scaling_laws import config, describe, families, spec, validation
 
     run = config.RunConfig()
     types = config.field_types(run)
     try:
         run = config.replace(run, {name: _value(types.get(name), value) for name, value in settings.items()})
-        config.validate_run(run)
+        validation.validate_run(run)
     except (TypeError, ValueError, OverflowError):  # a ConfigError too
         return {}
-    size = run.task.vocab_size
-    counts = compute.count(run.model, size, run.task.context)
-    row = describe.describe(run, counts, run_id="", vocab_size=size, unique_tokens=1, corpus_hash="")
+    if run.task.name != "text":  # what an example looks like, and so what it costs, stands in the data alone
+        return {}
+    form = spec.text(run.task.vocab_size, run.task.context)
+    counts = families.count(run.model, form)
+    row = describe.describe(run, counts, run_id="", spec=form, unique_tokens=1, corpus_hash="")
     return {name: value for name, value in row.items() if name not in UNKNOWN}
 
 

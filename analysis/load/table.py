@@ -11,6 +11,7 @@ from analysis import where as expressions
 from analysis.load import curves, sources
 from analysis.load.columns import texts
 from analysis.load.runs import DataError, Runs, row_list
+from analysis.load.units import units
 
 SIZES = ("n_params", "tokens", "flops")
 NEEDS = (*SIZES, "loss")
@@ -26,7 +27,8 @@ THIRD = {
 
 def runs_from(columns: Mapping[str, Any], source: str = "memory", needs: Sequence[str] = NEEDS) -> Runs:
     """Runs of arrays or lists, completed and checked as `load` does."""
-    return _checked(Runs({name: np.asarray(values) for name, values in columns.items()}, source), needs, (), FITTED)
+    runs = Runs({name: np.asarray(values) for name, values in columns.items()}, source)
+    return _of_one_unit(_checked(runs, needs, (), FITTED), needs)
 
 
 def load(
@@ -42,8 +44,8 @@ def load(
     `columns` maps this project's names to the table's; `where` keeps rows for which an expression holds. Rows of other
     `statuses`, where the table has that column, and without a positive, finite number in each column of `needs` (zero
     too in those of `nonnegative`) are left out by name; where it needs two of N, D and C, the third counts too.
-    Raises DataError for an unreadable file, an unknown column, text in a needed one or a table without usable rows,
-    and ConfigError for a bad expression.
+    Raises DataError for an unreadable file, an unknown column, text in a needed one, a table without usable rows or,
+    where it needs the loss, with losses of more than one unit, and ConfigError for a bad expression.
     """
     found = sources.read(Path(path))
     runs = _renamed(Runs(found.columns, str(path), notes=found.notes), parse_columns(columns))
@@ -52,7 +54,7 @@ def load(
         runs = runs.select(expressions.rows_where(where, runs.columns, len(runs)), f"not {where}")
     if not len(runs):
         raise DataError(f"{path}: no usable row is left; left out: {_counts(runs)}")
-    return runs
+    return _of_one_unit(runs, needs)
 
 
 def load_curves(path: str | Path, columns: str | Mapping[str, str] | None = None) -> Runs:
@@ -127,14 +129,23 @@ def _checked(runs: Runs, needs: Sequence[str], nonnegative: Sequence[str], statu
     return runs
 
 
+def _of_one_unit(runs: Runs, needs: Sequence[str]) -> Runs:
+    """The same runs. Raises DataError where losses are needed and have unlike units."""
+    if "loss" in needs:
+        units(runs)
+    return runs
+
+
 def usable(runs: Runs, name: str, zero: bool = False) -> Runs:
     """Rows whose `name` is positive and finite (or 0, with `zero`); the others excluded, said with their numbers.
 
     So are those of which a product or a square would be no number any more. Raises DataError where there is no such
     column, or text in it.
     """
-    values = runs.only_numbers(name)
-    runs = runs.with_columns(**{name: values})
+    runs = runs.with_columns(**{name: runs.only_numbers(name)})
+    if name == "loss" and not zero:
+        runs = _kept(runs, name, runs[name] != 0, "a loss of 0 has no logarithm")
+    values = runs[name]
     good = np.isfinite(values) & ((values >= 0) if zero else (values > 0))
     runs = _kept(runs, name, good, f"{name} is not {'a number from 0 on' if zero else 'a positive number'}")
     size = runs.numbers(name)

@@ -9,6 +9,7 @@ from analysis.figures import style, ticks
 from analysis.figures.chart import JOINT, ColourScale, Drawing, Layer, Panel
 from analysis.load import Runs
 from analysis.study import Study
+from scaling_laws.units import loss_text
 
 DIGITS = 7
 
@@ -48,7 +49,7 @@ def texts_of(runs: Runs, name: str) -> tuple[str, ...]:
     if runs[name].dtype.kind not in "fiu":
         return tuple(map(str, runs[name]))
     error = runs.numbers("loss_se") if name == "loss" else np.full(len(runs), np.nan)
-    return tuple(number(v) + (f" ± {e:.4f}" if np.isfinite(e) else "")
+    return tuple(number(v) + (f" ± {loss_text(e, v)}" if np.isfinite(e) else "")
                  for v, e in zip(runs.numbers(name), error, strict=True))  # fmt: skip
 
 

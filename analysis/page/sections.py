@@ -46,7 +46,8 @@ def headline(study: Study, title: str) -> Markup:
         f" fitted to {fit.n_points} runs over {span} by {_objective(fit)}.",
         class_="lead",
     )
-    return tag("header", heading, lead, tag("ul", _cards(fit), class_="cards"), *_warnings(fit), _certificate(fit))
+    cards = tag("ul", _cards(fit, study.units.loss), class_="cards")
+    return tag("header", heading, lead, cards, *_warnings(fit), _certificate(fit))
 
 
 def _objective(fit: Fit) -> str:
@@ -54,14 +55,14 @@ def _objective(fit: Fit) -> str:
     return f"the sum of Huber losses of ln L (δ = {delta:g})" if name == "huber" else f"the objective {name}"
 
 
-def _cards(fit: Fit) -> list[Markup]:
+def _cards(fit: Fit, unit: str) -> list[Markup]:
     cards = []
     if fit.frontier is not None:
         for name, meaning in (("a", "N* grows as C^a"), ("b", "D* grows as C^b")):
             value = getattr(fit.frontier, name)
             cards.append(_card(name, value, fit.frontier.intervals.get(name), fit, f"{fit.frontier.name}: {meaning}"))
     for name in sorted(fit.coefficients, key=lambda name: (name not in ("E", *SYMBOLS), name)):
-        note = "not identified by these runs" if name in fit.unidentified else _meaning(name)
+        note = "not identified by these runs" if name in fit.unidentified else _meaning(name, unit)
         cards.append(_card(SYMBOLS.get(name, name), fit.coefficients[name], fit.intervals.get(name), fit, note))
     return cards
 
@@ -72,8 +73,8 @@ def _card(symbol: str, value: float, interval: tuple[float, float] | None, fit: 
     )
 
 
-def _meaning(name: str) -> str:
-    return "irreducible loss, nats per token" if name == "E" else ""
+def _meaning(name: str, unit: str) -> str:
+    return f"irreducible loss, {unit}" if name == "E" else ""
 
 
 def _warnings(fit: Fit) -> list[Markup]:
@@ -172,7 +173,7 @@ def minima(study: Study) -> Markup:
         "N*",
         f"{study.isoflop.level:.0%} interval",
         "D*",
-        "loss at N*",
+        f"loss at N* ({study.units.loss})",
     )
     return tag("section", heading, plain_table(head, [_minimum(group) for group in study.isoflop.groups], 2))
 
@@ -190,7 +191,8 @@ def heldout(study: Study) -> Markup | None:
     if runs is None or not len(runs) or study.fit is None:
         return None
     predicted, low, high = forecasting.predicted(study.fit, runs)
-    head = ("held-out run", "C (FLOPs)", "predicted loss", f"{study.level:.0%} interval", "measured loss", "error")
+    losses = f"predicted loss ({study.units.loss})", f"{study.level:.0%} interval", "measured loss"
+    head = ("held-out run", "C (FLOPs)", *losses, "error")
     rows = []
     for i, run_id in enumerate(runs.names()):
         loss = runs.numbers("loss")[i]

@@ -1,5 +1,6 @@
 """The tables of the page: plain HTML that reads without a script; sorting and filtering are added by table.js."""
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -10,11 +11,11 @@ from analysis.page.payload import number, texts_of
 from analysis.study import Study
 
 LISTED = 200  # rows that the page lists for one reason
-# the table of runs: column -> heading
+# the table of runs: column -> heading, {loss} and {data} the units of the table
 RUN_COLUMNS = {
-    "width": "width", "depth": "depth", "n_params": "N", "tokens": "D", "flops": "C", "budget": "budget",
-    "learning_rate": "learning rate", "seed": "seed", "epochs": "epochs", "loss": "loss (nats/token)",
-    "bits_per_byte": "bits/byte", "purpose": "purpose", "status": "status",
+    "width": "width", "depth": "depth", "n_params": "N", "tokens": "D ({data})", "flops": "C", "budget": "budget",
+    "learning_rate": "learning rate", "seed": "seed", "epochs": "epochs", "loss": "loss ({loss})",
+    "bits_per_byte": "bits/byte", "accuracy": "accuracy", "r2": "R²", "purpose": "purpose", "status": "status",
 }  # fmt: skip
 
 
@@ -30,7 +31,8 @@ def runs_table(study: Study) -> Markup:
     """Every run that was fitted or held out; columns that the table lacks are left away."""
     shown = [name for name in RUN_COLUMNS if any(any(texts_of(runs, name)) for runs in study.tables())]
     kinds = {name: _is_number(study, name) for name in shown}
-    heads = [("run", None), *((RUN_COLUMNS[name], "num" if kinds[name] else None) for name in shown), ("use", None)]
+    named = {name: RUN_COLUMNS[name].format(**dataclasses.asdict(study.units)) for name in shown}
+    heads = [("run", None), *((named[name], "num" if kinds[name] else None) for name in shown), ("use", None)]
     buttons = [(tag("button", text, type="button"), kind) for text, kind in heads]
     header = tag("tr", [tag("th", button, scope="col", class_=kind) for button, kind in buttons])
     body: list[Markup] = []

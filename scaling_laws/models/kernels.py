@@ -76,18 +76,21 @@ def _rotate(x_GxLxK):
 _rotate.defvjp(lambda x: (_turned(x, 1), None), lambda _, slope: (_as_it_is(_turned(slope, -1)),))
 
 
-def attend(q_GxLxK: jax.Array, k_GxLxK: jax.Array, v_GxLxK: jax.Array, scale: float) -> jax.Array:
-    """Causal attention: softmax(scale q k^T) v over positions up to the query's own, the softmax in float32."""
+def attend(q_GxLxK: jax.Array, k_GxLxK: jax.Array, v_GxLxK: jax.Array, scale: float, causal: bool = True) -> jax.Array:
+    """Attention: softmax(scale q k^T) v over positions up to the query's own, or over all of them where it is not
+    `causal`; the softmax in float32."""
     if on_cpu(q_GxLxK):
-        return _attend(q_GxLxK, k_GxLxK, v_GxLxK, scale)
+        return _attend(q_GxLxK, k_GxLxK, v_GxLxK, scale, causal)
     one_head = [x[:, :, None, :] for x in (q_GxLxK, k_GxLxK, v_GxLxK)]
     kernel = "cudnn" if _has_cudnn_attention(q_GxLxK) else "xla"
-    return jax.nn.dot_product_attention(*one_head, scale=scale, is_causal=True, implementation=kernel)[:, :, 0]
+    return jax.nn.dot_product_attention(*one_head, scale=scale, is_causal=causal, implementation=kernel)[:, :, 0]
 
 
-def largest_logit(q_GxLxK: jax.Array, k_GxLxK: jax.Array, scale: float) -> jax.Array:
-    """The greatest entry () of scale q k^T that causal attention sees, in float32."""
+def largest_logit(q_GxLxK: jax.Array, k_GxLxK: jax.Array, scale: float, causal: bool = True) -> jax.Array:
+    """The greatest entry () of scale q k^T that attention sees, in float32."""
     scores_GxLxL = scale * _batched(q_GxLxK, k_GxLxK, 2, 2).astype(jnp.float32)
+    if not causal:
+        return scores_GxLxL.max()
     seen_LxL = np.tril(np.ones(scores_GxLxL.shape[1:], bool))
     return jnp.where(seen_LxL, scores_GxLxL, -jnp.inf).max()
 
@@ -103,24 +106,26 @@ def _batched(a, b, axis_a, axis_b):
     return jax.lax.dot_general(a, b, (((axis_a,), (axis_b,)), ((0,), (0,))))
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
-def _attend(q_GxQxK, k_GxSxK, v_GxSxK, scale):
-    return _attend_forward(q_GxQxK, k_GxSxK, v_GxSxK, scale)[0]
+@functools.partial(jax.custom_vjp, nondiff_argnums=(3, 4))
+def _attend(q_GxQxK, k_GxSxK, v_GxSxK, scale, causal):
+    return _attend_forward(q_GxQxK, k_GxSxK, v_GxSxK, scale, causal)[0]
 
 
-def _attend_forward(q_GxQxK, k_GxSxK, v_GxSxK, scale):
+def _attend_forward(q_GxQxK, k_GxSxK, v_GxSxK, scale, causal):
     """An added mask and a division after the second product: fewer passes over the scores than a softmax takes."""
     q_GxQxK = scale * q_GxQxK
-    places = np.arange(q_GxQxK.shape[1])
-    mask_QxS = np.where(places[:, None] >= places, np.float32(0), np.float32(-np.inf))
-    scores_GxQxS = _batched(q_GxQxK, k_GxSxK, 2, 2) + mask_QxS
+    scores_GxQxS = _batched(q_GxQxK, k_GxSxK, 2, 2)
+    if causal:
+        places = np.arange(q_GxQxK.shape[1])
+        mask_QxS = np.where(places[:, None] >= places, np.float32(0), np.float32(-np.inf))
+        scores_GxQxS = scores_GxQxS + mask_QxS
     weights_GxQxS = jnp.exp(scores_GxQxS - scores_GxQxS.max(-1, keepdims=True))
     share_GxQx1 = 1 / weights_GxQxS.sum(-1, keepdims=True)
     mixed_GxQxK = _batched(weights_GxQxS, v_GxSxK, 2, 1) * share_GxQx1
     return mixed_GxQxK, (q_GxQxK, k_GxSxK, v_GxSxK, weights_GxQxS, share_GxQx1, mixed_GxQxK)
 
 
-def _attend_backward(scale, kept, slope_GxQxK):
+def _attend_backward(scale, _, kept, slope_GxQxK):
     q_GxQxK, k_GxSxK, v_GxSxK, weights_GxQxS, share_GxQx1, mixed_GxQxK = kept
     shared_GxQxK = slope_GxQxK * share_GxQx1
     along_GxQx1 = (shared_GxQxK * mixed_GxQxK).sum(-1, keepdims=True)

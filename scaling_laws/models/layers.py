@@ -1,4 +1,4 @@
-"""Layers of the transformer.
+"""Layers that models share, and those of the transformer.
 
 Dimensions: B batch, L length, D width, H heads, K size of a head, F hidden width of the feed-forward branch,
 G = B H.
@@ -8,12 +8,13 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from scaling_laws.compute import mlp_hidden, up_columns
 from scaling_laws.config import ModelConfig, head_count, head_size
+from scaling_laws.families.transformer import mlp_hidden, up_columns
 from scaling_laws.models.kernels import attend, largest_logit, product, rotate
 from scaling_laws.parametrization import Rules
 
-WATCHED = "watched"  # a collection of Flax: signs of instability, for whoever asks for it
+ACTIVATIONS = "activations"  # a collection of Flax: what each layer computes, for whoever asks for it
+WATCHED = "watched"  # another: signs of instability
 EPSILON = 1e-6  # added to the mean square before its root
 
 
@@ -35,6 +36,11 @@ def dense(x, matrix, dtype=None):
     Flattened to two dimensions: a quarter faster than a three-dimensional product on CPU.
     """
     return product(x.reshape(-1, x.shape[-1]), matrix, dtype).reshape(*x.shape[:-1], matrix.shape[-1])
+
+
+def activated(name: str, x):
+    """relu, gelu or tanh of `x`."""
+    return {"relu": nn.relu, "gelu": nn.gelu, "tanh": jnp.tanh}[name](x)
 
 
 class Norm(nn.Module):
@@ -64,14 +70,15 @@ def by_head(x_BxLxD, heads: int):
 
 
 class Attention(nn.Module):
-    """Multi-head causal self-attention with one fused matrix for queries, keys and values."""
+    """Multi-head self-attention with one fused matrix for queries, keys and values."""
 
     model: ModelConfig
     rules: Rules
+    causal: bool = True
 
     @nn.compact
     def __call__(self, x_BxLxD):
-        """(B, L, D) to (B, L, D), position t of the output from positions up to t of the input."""
+        """(B, L, D) to (B, L, D), position t of the output from positions up to t of the input where it is `causal`."""
         batch, length, width = x_BxLxD.shape
         heads, size = head_count(self.model), head_size(self.model)
         qkv = dense(x_BxLxD, parameter(self, self.rules, "qkv", (width, 3 * width)))
@@ -82,9 +89,9 @@ class Attention(nn.Module):
         if self.model.positions == "rotary":
             q_GxLxK, k_GxLxK = rotate(q_GxLxK), rotate(k_GxLxK)
         if self.is_mutable_collection(WATCHED):  # of the first window: a sample is enough, and costs next to nothing
-            largest = largest_logit(q_GxLxK[:heads], k_GxLxK[:heads], self.rules.forward.attention)
+            largest = largest_logit(q_GxLxK[:heads], k_GxLxK[:heads], self.rules.forward.attention, self.causal)
             self.sow(WATCHED, "attention_logit", largest)
-        mixed_GxLxK = attend(q_GxLxK, k_GxLxK, v_GxLxK, self.rules.forward.attention)
+        mixed_GxLxK = attend(q_GxLxK, k_GxLxK, v_GxLxK, self.rules.forward.attention, self.causal)
         mixed_BxLxHxK = mixed_GxLxK.reshape(batch, heads, length, size).transpose(0, 2, 1, 3)
         out = parameter(self, self.rules, "out", (width, width))
         return dense(mixed_BxLxHxK.reshape(batch, length, width), out)

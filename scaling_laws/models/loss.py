@@ -1,13 +1,17 @@
-"""Cross-entropy of next tokens, without the logits of a whole batch where they would fill the memory.
+"""Losses: cross-entropy of next tokens, without the logits of a whole batch where they would fill the memory, and the
+losses of examples.
 
-Dimensions: B batch, L length, D width, V vocabulary.
+Dimensions: B batch, L length, D width, V vocabulary, O outputs.
 """
 
 from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import optax
+
+from scaling_laws.spec import Spec
 
 
 def cross_entropy(
@@ -32,3 +36,16 @@ def cross_entropy(
     pairs = jax.tree.map(lambda a: a.reshape(-1, chunks, *a.shape[1:]).swapaxes(0, 1), (x_BxLxD, targets_BxL))
     found = jax.lax.map(jax.checkpoint(losses), pairs)
     return jax.tree.map(lambda a: a.swapaxes(0, 1).reshape(targets_BxL.shape), found)
+
+
+def example_losses(spec: Spec, outputs_BxO: Any, targets_B: Any, class_weights_O: Any = None) -> Any:
+    """(B,) float32: cross-entropy in nats, times its class' weight where there are weights; or the squared error.
+
+    Targets of a classification may also be (B, O) shares of each class, as mixtures of examples have them.
+    """
+    if not spec.is_classification:
+        return jnp.square(outputs_BxO[:, 0] - targets_B)
+    targets_BxO = jax.nn.one_hot(targets_B, spec.outputs) if targets_B.ndim == 1 else targets_B
+    if class_weights_O is not None:
+        targets_BxO = targets_BxO * class_weights_O
+    return -(targets_BxO * jax.nn.log_softmax(outputs_BxO)).sum(axis=1)

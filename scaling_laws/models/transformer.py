@@ -1,6 +1,6 @@
 """Decoder-only pre-norm transformer.
 
-Dimensions: B batch, L length, D width, V vocabulary.
+Dimensions: B batch, L length, D width, V vocabulary, O outputs.
 """
 
 from typing import Any
@@ -8,13 +8,14 @@ from typing import Any
 import jax.numpy as jnp
 from flax import linen as nn
 
-from scaling_laws.compute import is_scanned
 from scaling_laws.config import ModelConfig
-from scaling_laws.models.layers import WATCHED, Attention, Mlp, Norm, dense, parameter
+from scaling_laws.families.transformer import is_scanned
+from scaling_laws.models.layers import ACTIVATIONS, WATCHED, Attention, Mlp, Norm, dense, parameter
 from scaling_laws.models.loss import cross_entropy
 from scaling_laws.parametrization import Rules
+from scaling_laws.spec import Spec
 
-ACTIVATIONS = "activations"  # a collection of Flax: what each layer computes, for whoever asks for it
+PADDING = 0  # the token that fills a text up to the context, where a text has one target
 
 
 class Block(nn.Module):
@@ -22,13 +23,14 @@ class Block(nn.Module):
 
     model: ModelConfig
     rules: Rules
+    causal: bool = True
 
     @nn.compact
     def __call__(self, x_BxLxD):
         """(B, L, D) to (B, L, D)."""
         centred, scale = self.model.norm == "layer", self.rules.forward.residual
-        for name, kind in (("attention", Attention), ("mlp", Mlp)):
-            branch = kind(self.model, self.rules, name=name)
+        attention = Attention(self.model, self.rules, self.causal, name="attention")
+        for name, branch in (("attention", attention), ("mlp", Mlp(self.model, self.rules, name="mlp"))):
             added_BxLxD = branch(Norm(self.rules, centred, name=f"{name}_norm")(x_BxLxD))
             self.sow(ACTIVATIONS, f"{name}_out", added_BxLxD)
             x_BxLxD = x_BxLxD + scale * added_BxLxD
@@ -44,34 +46,49 @@ class ScanBlock(Block):
         return super().__call__(x_BxLxD), None
 
 
+def blocks(model: ModelConfig, rules: Rules, x_BxLxD: Any, causal: bool = True) -> Any:
+    """The residual stream after all blocks, which are named as parts of the module that calls this."""
+    if is_scanned(model):
+        block = nn.remat(ScanBlock, prevent_cse=False) if model.remat else ScanBlock
+        stacked: Any = {"params": 0, ACTIVATIONS: 0, WATCHED: 0}
+        scan = nn.scan(block, variable_axes=stacked, split_rngs={"params": True}, length=model.depth)
+        return scan(model, rules, causal, name="blocks")(x_BxLxD, None)[0]
+    block = nn.remat(Block) if model.remat else Block
+    for index in range(model.depth):
+        x_BxLxD = block(model, rules, causal, name=f"block_{index}")(x_BxLxD)
+    return x_BxLxD
+
+
 class Transformer(nn.Module):
     """Tokens to logits or losses, in float32. Parameters are float32 too; the products run in `model.dtype`."""
 
     model: ModelConfig
     rules: Rules
-    vocab_size: int
-    context: int
+    spec: Spec
 
     @nn.compact
     def __call__(self, tokens_BxL, targets_BxL=None, chunks=1, with_log_z=False):
         """(B, L) integers to (B, L, V) float32 logits, or to (B, L) losses where `targets` are given, in `chunks` and
-        with ln Z as `loss.cross_entropy` has them; position t sees tokens up to t.
+        with ln Z as `loss.cross_entropy` has them; position t sees tokens up to t. Where a text has one target, to
+        (B, O) from the mean over its places without padding.
 
         What each layer computes can be had as the collection ACTIVATIONS, the largest attention logit of each block
         and the mean of the logits as WATCHED. Raises ValueError where L is beyond the
         context of learned positions.
         """
         forward, width = self.rules.forward, self.model.width
-        table_VxD = parameter(self, self.rules, "embedding", (self.vocab_size, width))
+        table_VxD = parameter(self, self.rules, "embedding", (self.spec.sizes[0], width))
         x_BxLxD = self.embed(table_VxD, tokens_BxL)
         self.sow(ACTIVATIONS, "embedded", x_BxLxD)
-        x_BxLxD = self.blocks(x_BxLxD)
+        x_BxLxD = blocks(self.model, self.rules, x_BxLxD)
         x_BxLxD = Norm(self.rules, self.model.norm == "layer", name="final_norm")(x_BxLxD)
         self.sow(ACTIVATIONS, "normalised", x_BxLxD)
         if self.model.tie_embeddings:
             head_DxV = table_VxD.T
         else:
-            head_DxV = parameter(self, self.rules, "head", (width, self.vocab_size))
+            head_DxV = parameter(self, self.rules, "head", (width, self.spec.outputs))
+        if self.spec.targets == 1:
+            x_BxLxD = pooled(x_BxLxD, tokens_BxL != PADDING)
 
         def logits(x):
             return forward.logits * dense(x, head_DxV, jnp.float32)
@@ -87,20 +104,15 @@ class Transformer(nn.Module):
         x_BxLxD = self.rules.forward.embedding * table_VxD[tokens_BxL]
         if self.model.positions == "learned":
             length = tokens_BxL.shape[1]
-            if length > self.context:
-                raise ValueError(f"{length} tokens a window; allowed: at most {self.context} with learned positions")
-            shape = (self.context, self.model.width)
+            (context,) = self.spec.shape
+            if length > context:
+                raise ValueError(f"{length} tokens a window; allowed: at most {context} with learned positions")
+            shape = (context, self.model.width)
             x_BxLxD = x_BxLxD + parameter(self, self.rules, "position", shape)[:length]
         return x_BxLxD.astype(self.model.dtype)
 
-    def blocks(self, x_BxLxD):
-        """The residual stream after all blocks."""
-        if is_scanned(self.model):
-            block = nn.remat(ScanBlock, prevent_cse=False) if self.model.remat else ScanBlock
-            stacked: Any = {"params": 0, ACTIVATIONS: 0, WATCHED: 0}
-            scan = nn.scan(block, variable_axes=stacked, split_rngs={"params": True}, length=self.model.depth)
-            return scan(self.model, self.rules, name="blocks")(x_BxLxD, None)[0]
-        block = nn.remat(Block) if self.model.remat else Block
-        for index in range(self.model.depth):
-            x_BxLxD = block(self.model, self.rules, name=f"block_{index}")(x_BxLxD)
-        return x_BxLxD
+
+def pooled(x_BxLxD, there_BxL):
+    """(B, D): the mean over the places that are there, of every place where none is."""
+    shares_BxLx1 = (there_BxL | ~there_BxL.any(axis=1, keepdims=True))[..., None].astype(x_BxLxD.dtype)
+    return (x_BxLxD * shares_BxLx1).sum(axis=1) / shares_BxLx1.sum(axis=1)

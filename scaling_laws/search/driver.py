@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scaling_laws import compute, config, table
+from scaling_laws import config, families, table
 from scaling_laws.config import ConfigError, ExperimentConfig, TaskConfig
 from scaling_laws.search import result
 from scaling_laws.search.settings import Search
@@ -28,6 +28,7 @@ from scaling_laws.sweep.pool import Pool
 from scaling_laws.sweep.study import Say, facts_of, say_now
 from scaling_laws.sweep.summary import Row, Summary
 from scaling_laws.tasks import unchanged
+from scaling_laws.units import loss_text
 
 STORAGE = "search.journal"
 OWNER = "search.owner"
@@ -71,7 +72,7 @@ def run_search(
             others=tasks.known,
         )
         table.compact(workdir)
-        found = result.described(trials.all(), search)
+        found = result.described(trials.all(), search, search.unit(facts.spec))
         result.write(found, workdir)
     for line in [*result.lines(found), *_left(trials.all(), workdir), summary.line()]:
         say(line)
@@ -127,7 +128,7 @@ class _Asking:
     def _planned(self, trial: Trial, arm: Mapping[str, Any]) -> PlannedRun:
         run = changed(self._search.base, {**trial.changes, **self._search.horizon(trial.rung), **arm})
         facts = self._tasks.facts(run.task)
-        counts = compute.count(run.model, facts.vocab_size, run.task.context)
+        counts = families.count(run.model, facts.spec)
         return as_planned(run, counts, facts, self._pace, None, "search", "search")
 
     def _close_ended(self, by_id: Mapping[str, Row]) -> None:
@@ -140,13 +141,14 @@ class _Asking:
                     self._tell(trial, rows)
 
     def _tell(self, trial: Trial, rows: list[Row]) -> None:
-        values = [self._search.objective(row) for row in rows]
+        seen = [run["value"] for before in self._trials.all() for run in before.runs]
+        values = [self._search.objective(row, seen) for row in rows]
         runs = [result.run_facts(row, value) for row, value in zip(rows, values, strict=True)]
         self._trials.tell(trial, statistics.fmean(values), runs)
         best = result.best_of(self._trials.all(), self._search)
         rung = f" at {self._search.steps(trial.rung)} steps" if self._search.rungs > 1 else ""
-        ahead = f" (best {best.value:.4f}, trial {best.number})" if best else ""
-        told = f"{self._search.column} {statistics.fmean(values):.4f}{rung}{ahead}"
+        ahead = f" (best {loss_text(best.value)}, trial {best.number})" if best and best.value is not None else ""
+        told = f"{self._search.column} {loss_text(statistics.fmean(values))}{rung}{ahead}"
         self._say(f"trial {trial.number}: {_spelt(trial.changes)}: {told}")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from scaling_laws.search.settings import Search
 from scaling_laws.search.trials import OPEN, REFUSED, TOLD, Trial
+from scaling_laws.units import loss_text
 
 FILE = "search.json"
 Row = Mapping[str, Any]
@@ -48,12 +49,16 @@ def compute_spent(trials: Sequence[Trial]) -> list[float]:
     return added
 
 
-def described(trials: Sequence[Trial], search: Search) -> dict[str, Any]:
-    """The whole search as JSON: its settings, its best trial, its compute, and every trial by number."""
+def described(trials: Sequence[Trial], search: Search, unit: str) -> dict[str, Any]:
+    """The whole search as JSON: its settings, its best trial, its compute, and every trial by number.
+
+    `unit`: of the objective.
+    """
     best, spent = best_of(trials, search), compute_spent(trials)
     return {
         **search.signature(),
         "objective": search.column,
+        "unit": unit,
         "steps": [search.steps(rung) for rung in range(search.rungs)],
         "n_trials": len(trials),
         "n_open": sum(trial.state == OPEN for trial in trials),
@@ -89,5 +94,5 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         return [f"search: {spent}; none has a value yet"]
     spread = f" ± {best['seed_deviation']:.2g} over seeds" if best["seed_deviation"] is not None else ""
     changes = " ".join(f"--config.{name}={value}" for name, value in best["changes"].items())
-    value = f"{found['objective']} {best['value']:.4f}{spread}"
+    value = f"{found['objective']} {loss_text(best['value'])} {found['unit']}{spread}"
     return [f"search: {spent}", f"best: trial {best['number']}: {value}: {changes}"]

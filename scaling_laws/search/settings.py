@@ -2,17 +2,20 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from scaling_laws import config
+from scaling_laws import config, validation
 from scaling_laws.config import ConfigError, RunConfig
 from scaling_laws.search.space import Space
+from scaling_laws.spec import Spec
+from scaling_laws.units import units_of
 
 SAMPLERS = ("grid", "random", "tpe", "gp")
 LANGUAGE = ("task.tokenizer", "task.vocab_size")  # where these vary, a nat a token is not one unit
 MOST_TRIALS = 5000
 BYTE_BITS = 8.0
+MEAN_ALONE = 1.0  # squared error of predicting the mean of standardised targets
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +46,11 @@ class Search:
     def column(self) -> str:
         """The column of the runs table that is made small."""
         varied = {axis.field for axis in self.space.axes}
-        return "bits_per_byte" if varied & set(LANGUAGE) else "loss"
+        return "bits_per_byte" if self.base.task.name == "text" and varied & set(LANGUAGE) else "loss"
+
+    def unit(self, spec: Spec) -> str:
+        """The unit of that column for a task of this form."""
+        return "bits/byte" if self.column == "bits_per_byte" else units_of(spec.loss, spec.targets).loss
 
     def check(self) -> None:
         """Raises ConfigError in one line for what does not make a search."""
@@ -53,7 +60,7 @@ class Search:
             raise ConfigError("--seeds: none, or one twice; allowed: different whole numbers separated by commas")
         for changes in self.arms():
             config.check_fields(config.replace(self.base, changes))
-        config.validate_folds(dataclasses.replace(self.base.task, folds=self.folds))
+        validation.validate_folds(dataclasses.replace(self.base.task, folds=self.folds))
         if self.sampler == "grid":
             next(self.space.grid())
         if (self.eta, self.rungs) != (0, 1) and min(self.eta, self.rungs) < 2:
@@ -81,14 +88,22 @@ class Search:
         """How many trials a rung has: 1/eta of the one below, at least one."""
         return max(1, self.width // max(1, self.eta) ** rung)
 
-    def objective(self, row: Mapping[str, Any]) -> float:
+    def objective(self, row: Mapping[str, Any], seen: Iterable[float] = ()) -> float:
         """What a run's row counts as: its loss, or, where it is worse or did not finish, that of guessing.
 
         A run that diverged tells that its settings are bad, so a sampler must hear of it; no worse than guessing, for
-        an infinite or enormous value would hide all other differences from a model of the values.
+        an infinite or enormous value would hide all other differences from a model of the values. To guess costs
+        ln(vocab_size) nats, a class or a token alike. What it costs in squared error depends on the held-out targets,
+        which a row does not hold: there a finished run counts as its loss, and another as 1, the error of the mean of
+        standardised targets, or as the worst value `seen` in the search before where that is more. Where targets are
+        left as they came (`task.standardise`), its own losses count too, as far as it has any: they tell the scale.
         """
-        guess = math.log(row["vocab_size"]) if self.column == "loss" else BYTE_BITS
         value = row[self.column] if row["status"] == "finished" else None
+        if row.get("loss_kind") == "squared_error":
+            scale = () if self.base.task.standardise else ("loss", "good_loss")
+            own = [row[name] for name in scale if row.get(name) is not None]
+            return max([MEAN_ALONE, *own, *seen]) if value is None else value
+        guess = math.log(row["vocab_size"]) if self.column == "loss" else BYTE_BITS
         return guess if value is None else min(value, guess)
 
     def signature(self) -> dict[str, Any]:

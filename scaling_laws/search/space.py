@@ -13,12 +13,13 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from scaling_laws import config
+from scaling_laws import config, validation
 from scaling_laws.config import ConfigError, RunConfig, nearest
 
 KINDS = "log:LOW:HIGH, linear:LOW:HIGH, each with :COUNT for so many points, int:LOW:HIGH, int:LOW:HIGH:STEP, or A|B|C"
 MOST_POINTS = 5000  # of a grid, as of a plan
-MEASURES = ("name", "path", "split_seed", "valid_fraction", "heldout_fraction", "folds", "fold")
+MEASURES = ("name", "path", "split_seed", "valid_fraction", "heldout_fraction", "folds", "fold",
+            "target", "loss", "examples", "noise", "rank")  # fmt: skip
 FIXED = {
     **{f"task.{name}": "it decides what a trial is measured on" for name in MEASURES},
     "train.eval_tokens": "it decides what a trial is measured on",
@@ -114,7 +115,7 @@ def parse(text: str, base: RunConfig) -> Space:
 def changed(base: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
     """`base` with a point's settings, whole and checked. Raises ConfigError where they do not go together."""
     run = config.replace(base, changes)
-    config.validate_run(run)
+    validation.validate_run(run)
     return run
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
-from scaling_laws import compute, config
-from scaling_laws.config import OWN_SETTING, ConfigError, ExperimentConfig, RunConfig, validate_run
+from scaling_laws import config, families
+from scaling_laws.config import OWN_SETTING, ConfigError, ExperimentConfig, RunConfig
 from scaling_laws.sweep.pace import Pace
 from scaling_laws.sweep.planned import PlannedRun, TaskFacts, nearest_integer, planned_run, rate_allowed
 from scaling_laws.sweep.rates import FACTOR
+from scaling_laws.validation import validate_run
 
 EXPONENTS = {"adam": 0.5, "adamw": 0.5, "sgd": 1.0}  # of the best rate in the batch, where that is small
 LEAST = 3  # batches that fix a hyperbola
@@ -27,7 +28,7 @@ def check(experiment: ExperimentConfig, batch_sizes: Sequence[int], facts: TaskF
     for batch in batch_sizes:
         run = _run(experiment, batch)
         validate_run(run)
-        tokens = run.train.steps * batch * run.task.context
+        tokens = run.train.steps * batch * facts.spec.targets
         if tokens > experiment.sweep.max_epochs * facts.unique_tokens:
             epochs = f"{tokens / facts.unique_tokens:.2f} epochs"
             raise ConfigError(f"batch_sizes: {batch} reads {epochs}; allowed: at most sweep.max_epochs")
@@ -57,7 +58,7 @@ def runs(
     experiment: ExperimentConfig, facts: TaskFacts, wanted: Iterable[tuple[int, float]], pace: Pace | None = None
 ) -> tuple[PlannedRun, ...]:
     """A run a seed for each (batch size, learning rate); rates that no run may have are left out."""
-    counts = compute.count(experiment.model, facts.vocab_size, experiment.task.context)
+    counts = families.count(experiment.model, facts.spec)
     pace, source = pace or Pace(), f"{OWN_SETTING} x batch^{EXPONENTS[experiment.optimizer.name]:g}, grid"
     return tuple(
         planned_run(_run(experiment, batch), counts, facts, pace, None, "batch", rate, seed, source)

@@ -13,7 +13,6 @@ from types import MappingProxyType
 from typing import Any
 
 from scaling_laws.config import TaskConfig, trunk_steps
-from scaling_laws.describe import describe
 from scaling_laws.interrupts import interruptible
 from scaling_laws.sweep import schedule, trunks
 from scaling_laws.sweep.choice import Choices
@@ -264,8 +263,8 @@ class _Execution:
         self.drop_trunks()
 
     def _failed_row(self, planned: PlannedRun, reason: str, worker: str) -> Row:
-        facts = dataclasses.asdict(self.others.get(planned.run.task, self.facts))
-        row = describe(planned.run, planned.counts, run_id=planned.run_id, **facts)
+        facts = self.others.get(planned.run.task, self.facts)
+        row = facts.described(planned.run, planned.counts, planned.run_id)
         found = {"status": "failed", "reason": reason, "steps_done": 0, "worker": worker}
         return row | found | {"purpose": planned.purpose, "budget": planned.budget, "lr_source": planned.lr_source}
 

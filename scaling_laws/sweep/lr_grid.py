@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from scaling_laws import compute, config
+from scaling_laws import families, validation
 from scaling_laws.config import ConfigError, ExperimentConfig, RunConfig
 from scaling_laws.sweep.pace import Pace
 from scaling_laws.sweep.planned import PlannedRun, TaskFacts, planned_run, rate_allowed
@@ -31,10 +31,10 @@ class LrGrid:
         if not self.experiment.sweep.seeds:
             raise ConfigError("sweep.seeds: empty; allowed: at least one value")
         for run in self.runs:
-            config.validate_run(run)
+            validation.validate_run(run)
             if not run.optimizer.learning_rate:
                 raise ConfigError("optimizer.learning_rate: 0; allowed: above 0, the middle of the rates")
-            tokens = run.train.steps * run.train.batch_size * run.task.context
+            tokens = run.train.steps * run.train.batch_size * self.facts.spec.targets
             if tokens > self.experiment.sweep.max_epochs * self.facts.unique_tokens:
                 epochs = tokens / self.facts.unique_tokens
                 most = f"sweep.max_epochs = {self.experiment.sweep.max_epochs:g}"
@@ -84,7 +84,7 @@ class LrGrid:
         """The runs of a size `power` steps from its own rate, one a seed; none where no run may have that rate."""
         if (run, power) not in self._made:
             rate = float(f"{run.optimizer.learning_rate * FACTOR**power:.4g}")
-            counts = compute.count(run.model, self.facts.vocab_size, run.task.context)
+            counts = families.count(run.model, self.facts.spec)
             about = (counts, self.facts, self.pace, None, "lr_sweep", rate)
             seeds = self.experiment.sweep.seeds if rate_allowed(rate) else ()
             self._made[run, power] = [planned_run(run, *about, seed, "lr_sweep") for seed in seeds]

@@ -28,8 +28,7 @@ class Pace:
         """Seconds of one worker for the training and the evaluations of a run, compiling left out."""
         train = run.train
         evaluated = train.eval_tokens + train.curve_points * train.curve_eval_tokens
-        forward = counts.flops_per_token / 3  # forward is a third of forward + backward
-        return (counts.flops_per_token * tokens + forward * evaluated) / self.rate(counts.n_params)
+        return (counts.flops_per_token * tokens + counts.forward * evaluated) / self.rate(counts.n_params)
 
 
 def measured_pace(rows: Iterable[Mapping[str, Any]]) -> Pace:

@@ -10,7 +10,7 @@ import math
 import sys
 from collections.abc import Iterable
 
-from scaling_laws import compute, config
+from scaling_laws import compute, config, families, validation
 from scaling_laws.config import AXIS, ConfigError, ExperimentConfig, ModelConfig, SweepConfig
 from scaling_laws.sweep import trunks
 from scaling_laws.sweep.pace import Pace
@@ -64,7 +64,7 @@ def plan(experiment: ExperimentConfig, facts: TaskFacts, pace: Pace | None = Non
     rule that is none or holds for another parametrisation, and OSError where its file cannot be read.
     """
     _check(experiment, facts)
-    sizing = Sizing.of(experiment)
+    sizing = Sizing.of(experiment, facts.spec.targets)
     pace = pace or Pace()
     candidates, refusals = _candidates(experiment, facts)
     runs: dict[str, PlannedRun] = {}
@@ -88,15 +88,18 @@ def _check(experiment: ExperimentConfig, facts: TaskFacts) -> None:
     count = _shape_count(experiment) * len(experiment.sweep.budgets)
     if count > MOST_SHAPES:
         raise ConfigError(f"sweep.widths: {count} shapes and budgets; allowed: at most {MOST_SHAPES} in all")
-    step_tokens = experiment.train.batch_size * experiment.task.context
+    step_tokens = experiment.train.batch_size * facts.spec.targets
     if step_tokens > facts.unique_tokens:
         raise ConfigError(
-            f"train.batch_size: {experiment.train.batch_size} windows of {experiment.task.context} tokens exceed the "
-            f"train split; allowed: at most {facts.unique_tokens // experiment.task.context}"
+            f"train.batch_size: {experiment.train.batch_size} examples of {facts.spec.targets} targets exceed the "
+            f"train split; allowed: at most {facts.unique_tokens // facts.spec.targets}"
         )
     neutral = {"model.width": 2, "model.depth": 1, "train.steps": LONG}  # what fits a run of any steps
     neutral = config.replace(config.run_part(experiment), neutral)
-    config.validate_run(config.replace(neutral, {"model.n_heads": 1}))
+    if "n_heads" in families.of(neutral.model).reads:
+        neutral = config.replace(neutral, {"model.n_heads": 1})
+    validation.validate_run(neutral)
+    validation.check_task(neutral, facts.spec)
 
 
 def shapes(experiment: ExperimentConfig) -> list[tuple[int, int]]:
@@ -131,13 +134,13 @@ def _candidates(experiment: ExperimentConfig, facts: TaskFacts) -> tuple[list[_C
         if reason:
             refused.append(Refusal(width, depth, None, reason))
         else:
-            found.append(_Candidate(model, compute.count(model, facts.vocab_size, experiment.task.context)))
+            found.append(_Candidate(model, families.count(model, facts.spec)))
     return found, refused
 
 
 def _shape_reason(model: ModelConfig) -> str:
     try:
-        config.validate_heads(model)
+        families.check(model)
     except ConfigError as error:
         return str(error)
     return ""

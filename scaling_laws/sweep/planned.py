@@ -3,10 +3,14 @@
 import dataclasses
 import functools
 import math
+from typing import Any
 
 from scaling_laws import compute, config
 from scaling_laws.config import RunConfig
+from scaling_laws.describe import describe
+from scaling_laws.spec import Spec
 from scaling_laws.sweep.pace import Pace
+from scaling_laws.tasks.task import Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,12 +19,34 @@ class TaskFacts:
 
     unique_tokens: int
     corpus_hash: str
-    vocab_size: int
+    spec: Spec
+    data_bytes: int = 0  # of the arrays to train on
+
+    @classmethod
+    def of(cls, task: Task) -> "TaskFacts":
+        """Those of a task."""
+        return cls(
+            unique_tokens=task.unique_tokens,
+            corpus_hash=task.content_hash,
+            spec=task.spec,
+            data_bytes=sum(array.nbytes for array in task.train.values()),
+        )
+
+    def described(self, run: RunConfig, counts: compute.Counts, run_id: str) -> dict[str, Any]:
+        """The columns of a run on the task that are known before it starts (`describe`)."""
+        return describe(
+            run,
+            counts,
+            run_id=run_id,
+            spec=self.spec,
+            unique_tokens=self.unique_tokens,
+            corpus_hash=self.corpus_hash,
+        )
 
 
 @dataclasses.dataclass(frozen=True)
 class PlannedRun:
-    """One run to do: `tokens` = steps x batch x context, `flops` the exact training FLOPs of those steps."""
+    """One run to do: `tokens` = steps x batch x targets an example, `flops` the exact training FLOPs of those steps."""
 
     run: RunConfig
     run_id: str
@@ -99,7 +125,7 @@ def as_planned(
     lr_source: str,
 ) -> PlannedRun:
     """A run whose every setting is decided."""
-    tokens = run.train.steps * run.train.batch_size * run.task.context
+    tokens = run.train.steps * run.train.batch_size * facts.spec.targets
     flops = float(counts.flops_per_token * tokens)
     return PlannedRun(
         run=run,

@@ -13,6 +13,7 @@ from typing import Any
 from scaling_laws import config
 from scaling_laws.sweep.plan import Plan
 from scaling_laws.sweep.planned import PlannedRun, planned_run, rate_allowed
+from scaling_laws.units import loss_text
 
 FACTOR = 2.0  # the spacing of the rates that the check adds
 Row = Mapping[str, Any]
@@ -56,7 +57,7 @@ def report(plan: Plan, rows: Iterable[Row]) -> list[RateReport]:
 
 def describe(entry: RateReport) -> str:
     """One line of a report."""
-    tried = ", ".join(f"{rate:.3g}: {loss:.4f}" for rate, loss in zip(entry.rates, entry.losses, strict=True))
+    tried = ", ".join(f"{rate:.3g}: {loss_text(loss)}" for rate, loss in zip(entry.rates, entry.losses, strict=True))
     verdict = "interior" if entry.interior else "to be continued" if entry.pending else "AT THE EDGE"
     shape = f"width {entry.width} depth {entry.depth}"
     return f"budget {entry.budget:.3g}: {shape}: learning rate {entry.chosen:.3g} {verdict} ({tried})"

@@ -45,10 +45,9 @@ def _cells(group: list[PlannedRun], facts: TaskFacts) -> tuple[str, ...]:
 def _memory(run: RunConfig, facts: TaskFacts) -> int:
     """Bytes by which a worker grows for one run alone; on an accelerator, those of the device."""
     on_cpu = not machine.accelerator()
-    n_parts = parts.of(run, facts.vocab_size, on_cpu)
-    text_bytes = facts.unique_tokens * (1 if facts.vocab_size <= 256 else 2)
-    chunks = parts.of_loss(run, facts.vocab_size, n_parts)
-    needed = memory.estimate(run, facts.vocab_size, n_parts, text_bytes=text_bytes, loss_chunks=chunks)
+    n_parts = parts.of(run, facts.spec, on_cpu)
+    chunks = parts.of_loss(run, facts.spec, n_parts)
+    needed = memory.estimate(run, facts.spec, n_parts, data_bytes=facts.data_bytes, loss_chunks=chunks)
     return needed.resident if on_cpu else needed.total
 
 

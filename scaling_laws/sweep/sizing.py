@@ -9,6 +9,7 @@ from scaling_laws.config import OWN_SETTING, ConfigError, ExperimentConfig
 from scaling_laws.sweep import rule as rules
 from scaling_laws.sweep.planned import PlannedRun, nearest_integer, whole_steps
 from scaling_laws.sweep.rule import PowerLaw, Rule
+from scaling_laws.validation import SHARES
 
 BY_SETTINGS = "sweep.lr_*"
 MOST_DOUBLINGS = 20  # of a batch of one window
@@ -25,16 +26,21 @@ class Extent:
 
 @dataclasses.dataclass(frozen=True)
 class Sizing:
-    """What decides. `rate_law` None: `optimizer.learning_rate`; `rule` where both come from a fitted one."""
+    """What decides. `targets` an example; `rate_law` None: `optimizer.learning_rate`; `rule` where both come from a
+    fitted one."""
 
     experiment: ExperimentConfig
+    targets: int
     rate_law: PowerLaw | None
     source: str
     rule: Rule | None = None
 
     @classmethod
-    def of(cls, experiment: ExperimentConfig) -> "Sizing":
-        """What a configuration asks for. Raises ConfigError for a rule that is none or holds for something else."""
+    def of(cls, experiment: ExperimentConfig, targets: int) -> "Sizing":
+        """What a configuration asks for on a task of so many targets an example.
+
+        Raises ConfigError for a rule that is none or holds for something else.
+        """
         sweep = experiment.sweep
         if sweep.rule:
             if sweep.lr_coefficient:
@@ -49,24 +55,24 @@ class Sizing:
             ):
                 if given != held:
                     raise ConfigError(f"{field}: {given}; allowed: {held}, which {sweep.rule} was fitted to")
-            return cls(experiment, rule.learning_rate, rule.source, rule)
+            return cls(experiment, targets, rule.learning_rate, rule.source, rule)
         if sweep.lr_coefficient:
             law = PowerLaw(sweep.lr_coefficient, sweep.lr_n_exponent, sweep.lr_d_exponent)
-            return cls(experiment, law, BY_SETTINGS)
-        return cls(experiment, None, OWN_SETTING)
+            return cls(experiment, targets, law, BY_SETTINGS)
+        return cls(experiment, targets, None, OWN_SETTING)
 
     def extent(self, counts: compute.Counts, budget: float) -> Extent:
         """Whole steps nearest to a budget of training FLOPs, of the rule's batch or `train.batch_size`."""
-        batch, context = self._batch(counts, budget), self.experiment.task.context
-        steps = whole_steps(budget, counts, batch * context)
-        return Extent(batch, steps, steps * batch * context)
+        batch = self._batch(counts, budget)
+        steps = whole_steps(budget, counts, batch * self.targets)
+        return Extent(batch, steps, steps * batch * self.targets)
 
     def _batch(self, counts: compute.Counts, budget: float) -> int:
         """The power of two of windows that is nearest, on a log scale, to what the rule says in tokens."""
         if self.rule is None or self.rule.batch_tokens is None:
             return self.experiment.train.batch_size
         tokens = self.rule.batch_tokens(counts.n_params, budget / counts.flops_per_token)
-        doublings = nearest_integer(math.log2(tokens / self.experiment.task.context))
+        doublings = nearest_integer(math.log2(tokens / self.targets))
         return 2 ** min(max(doublings, 0), MOST_DOUBLINGS)
 
     def rate(self, n_params: int, tokens: int) -> float:
@@ -84,7 +90,7 @@ class Sizing:
         shares = max(1, train.accumulation) * train.data_devices * train.fsdp_devices
         if extent.batch_size % shares == 0:
             return ""
-        return f"batch of {extent.batch_size} by the rule; allowed: a multiple of {shares}, {config.SHARES}"
+        return f"batch of {extent.batch_size} by the rule; allowed: a multiple of {shares}, {SHARES}"
 
     def notes(self, runs: Iterable[PlannedRun]) -> tuple[str, ...]:
         """What sets the rates and batches of these runs, and where they leave the range a rule was measured in."""
@@ -114,7 +120,7 @@ def _outside(rule: Rule, runs: tuple[PlannedRun, ...]) -> str:
     values = {
         "n_params": [each.counts.n_params for each in runs],
         "tokens": [each.tokens for each in runs],
-        "batch_tokens": [each.run.train.batch_size * each.run.task.context for each in runs],
+        "batch_tokens": [each.tokens // each.run.train.steps for each in runs],
     }
     parts = []
     for name, letter in {"n_params": "N", "tokens": "D", "batch_tokens": "batch in tokens"}.items():

@@ -39,7 +39,7 @@ def facts_of(config: ExperimentConfig, say: Say = say_now) -> TaskFacts:
     task = catalog.load(config.task, machine.task_cache_folder())
     for note in task.notes:
         say(f"task: {note}")
-    return TaskFacts(unique_tokens=task.unique_tokens, corpus_hash=task.content_hash, vocab_size=task.vocab_size)
+    return TaskFacts.of(task)
 
 
 def plan_sweep(config: ExperimentConfig, workdir: Path | None = None, say: Say = say_now) -> Plan:

@@ -8,6 +8,7 @@ from scaling_laws.progress import duration
 from scaling_laws.sweep import trunks
 from scaling_laws.sweep.show import plural
 from scaling_laws.table import STATUSES
+from scaling_laws.units import reached
 
 Row = dict[str, Any]
 
@@ -75,4 +76,4 @@ def describe_row(row: Mapping[str, Any], index: int, total: int) -> str:
     head += f" lr {row['learning_rate']:.3g} seed {row['seed']}"
     if row["status"] != "finished":
         return f"{head}: {row['status']}: {row['reason']}"
-    return f"{head}: loss {row['loss']:.4f}, {row['bits_per_byte']:.3f} bits/byte, {row['wall_seconds']:.0f} s"
+    return f"{head}: {reached(row)}, {row['wall_seconds']:.0f} s"

@@ -12,11 +12,12 @@ from typing import Any
 import pyarrow as pa
 
 from scaling_laws.config import nearest
+from scaling_laws.spec import LOSSES
 
 # 2: init_seconds apart from compile_seconds; 3: spikes, bad_step, good_loss, grad_norm; Parquet sealed;
 # 4: own_steps, averaged_loss, averaged_loss_se; trunk filled; lr_source; signs of instability on the curve;
-# 5: base_width, base_depth
-VERSION = 5
+# 5: base_width, base_depth; 6: loss_kind, and the scores beside the loss, accuracy to mean_absolute_error
+VERSION = 6
 VERSION_KEY = b"scaling_laws.version"
 REQUIRED = object()  # the default of a column that a row must bring along
 ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64(), list: pa.list_(pa.float64())}
@@ -68,8 +69,8 @@ RUN_COLUMNS = (
     Column("width", int, "", "residual width"),
     Column("depth", int, "", "number of blocks"),
     Column("n_heads", int, "", "attention heads"),
-    Column("vocab_size", int, "tokens", "size of the vocabulary"),
-    Column("context", int, "tokens", "length of a window"),
+    Column("vocab_size", int, "", "outputs: size of the vocabulary, or classes, or 1 for a number"),
+    Column("context", int, "tokens", "targets an example: length of a window, else 1"),
     Column("batch_size", int, "windows", "windows an optimiser step"),
     Column("steps", int, "steps", "optimiser steps planned: the horizon of the schedule"),
     Column("steps_done", int, "steps", "optimiser steps taken"),
@@ -92,9 +93,24 @@ RUN_COLUMNS = (
     Column("weight_decay", float, "", "decoupled decay, multiplied by the rate"),
     Column("seed", int, "", "seed of the initialisation"),
     Column("data_seed", int, "", "seed of the order of the data"),
+    Column("loss_kind", str, "", "nats a target, or the squared error of numbers", LOSSES[0], choices=LOSSES),
     Column("loss", float, "nats/token", "mean loss on the held-out split after training", None),
     Column("loss_se", float, "nats/token", "standard error of loss across windows", None),
     Column("bits_per_byte", float, "bits/byte", "held-out loss a byte of text", None),
+    # on the held-out split, after training, by tasks.scores
+    Column("accuracy", float, "", "share of the examples whose class is predicted", None),
+    Column("precision_macro", float, "", "precision, mean over classes", None),
+    Column("recall_macro", float, "", "recall, mean over classes", None),
+    Column("f1_macro", float, "", "F1, mean over classes", None),
+    Column("precision_micro", float, "", "precision of all classes together", None),
+    Column("recall_micro", float, "", "recall of all classes together", None),
+    Column("f1_micro", float, "", "F1 of all classes together", None),
+    Column("pr_auc", float, "", "average precision: of the rarer of two classes, else mean over classes", None),
+    Column("roc_auc", float, "", "area under the ROC curve, of two classes", None),
+    Column("calibration_error", float, "", "expected calibration error of the predicted class, 15 bins", None),
+    Column("brier", float, "", "Brier score: squared error of the probabilities", None),
+    Column("r2", float, "", "share of the targets' variance that is explained", None),
+    Column("mean_absolute_error", float, "", "mean distance from the targets, in their unit", None),
     Column("eval_tokens", int, "tokens", "held-out tokens behind loss", None),
     Column("averaged_loss", float, "nats/token", "held-out loss of the averaged parameters (train.average)", None),
     Column("averaged_loss_se", float, "nats/token", "standard error of averaged_loss across windows", None),

@@ -1,4 +1,4 @@
-"""The order in which a run reads its tokens: a pure function of seed and step, so that a resumed run sees the same.
+"""The order in which a run reads its data: a pure function of seed and step, so that a resumed run sees the same.
 
 A window at s has inputs tokens[s : s + context] and targets tokens[s + 1 : s + context + 1]. An epoch lays windows end
 to end from a random offset and shuffles them; the next epoch has another offset and another order.
@@ -40,6 +40,34 @@ def window_starts(
     return starts.reshape(n_steps, batch_size)
 
 
+def shuffled(n_examples: int, data_seed: int, first: int, count: int) -> np.ndarray:
+    """(count,) int32: the places from number `first` on in an endless reading of `n_examples`, an epoch after another,
+    each a shuffle in which every example comes exactly once. Raises ValueError for no examples."""
+    if n_examples < 1:
+        raise ValueError("n_examples: 0; allowed: 1 or more")
+    found = np.empty(count, np.int32)
+    done = 0
+    while done < count:
+        epoch, place = divmod(first + done, n_examples)
+        taken = _shuffle(n_examples, data_seed, epoch)[place : place + count - done]
+        found[done : done + len(taken)] = taken
+        done += len(taken)
+    return found
+
+
+@functools.lru_cache(maxsize=4)
+def _shuffle(n_examples: int, data_seed: int, epoch: int) -> np.ndarray:
+    stream = np.random.PCG64(np.random.SeedSequence([data_seed, epoch]))
+    order = _permutation(stream, n_examples).astype(np.int32)
+    order.flags.writeable = False
+    return order
+
+
+def _permutation(stream: np.random.PCG64, n: int) -> np.ndarray:
+    """From the bit generator's raw stream: NumPy keeps that one fixed for ever."""
+    return np.argsort(stream.random_raw(n), kind="stable")
+
+
 def eval_starts(length: int, context: int, n_tokens: int) -> np.ndarray:
     """Starts (n,), int32, of evenly spaced windows that do not overlap and have at least `n_tokens` targets together.
 
@@ -53,13 +81,12 @@ def eval_starts(length: int, context: int, n_tokens: int) -> np.ndarray:
 
 @functools.lru_cache(maxsize=4)
 def _epoch(length: int, context: int, data_seed: int, epoch: int) -> np.ndarray:
-    """Starts of one epoch, shuffled, from the bit generator's raw stream: NumPy keeps that one fixed for ever."""
+    """Starts of one epoch, shuffled."""
     n_windows = windows_per_epoch(length, context)
     stream = np.random.PCG64(np.random.SeedSequence([data_seed, epoch]))
     offsets = min(context, length - n_windows * context)
     offset = int(stream.random_raw()) % offsets
-    shuffled = np.argsort(stream.random_raw(n_windows), kind="stable")
-    starts = (offset + context * shuffled).astype(np.int32)
+    starts = (offset + context * _permutation(stream, n_windows)).astype(np.int32)
     starts.flags.writeable = False
     return starts
 

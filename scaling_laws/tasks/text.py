@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from scaling_laws import spec
 from scaling_laws.config import ConfigError, TaskConfig
 from scaling_laws.tasks import cache, corpus, tokenizer
 from scaling_laws.tasks.corpus import Document
@@ -23,18 +24,18 @@ def load(config: TaskConfig, cache_dir: Path) -> Task:
     The tokens depend on the set of documents, the split and the vocabulary, not on file names. Raises ConfigError for
     text that cannot be read or is too short.
     """
-    source = corpus.read(config.path)
+    source = corpus.read(config.path or corpus.PACKAGED)
     splits = _split(source, config)
     notes = list(source.notes)
     tokens, token_bytes = _tokenise(config, splits, cache_dir, notes)
     task = Task(
         name=config.name,
-        vocab_size=len(token_bytes),
+        spec=spec.text(len(token_bytes), config.context),
         token_bytes=token_bytes,
         content_hash=source.content_hash,
         documents={name: tuple(document.digest for document in part) for name, part in splits.items()},
         notes=tuple(notes),
-        **tokens,
+        **{name: {"tokens": array} for name, array in tokens.items()},
     )
     task.check_context(config.context)
     return task
@@ -42,7 +43,7 @@ def load(config: TaskConfig, cache_dir: Path) -> Task:
 
 def raw_bytes(config: TaskConfig, which: str = "all") -> bytes:
     """The text itself, for compressors: `all` (in the order of names), or one split (in the order of its tokens)."""
-    source = corpus.read(config.path)
+    source = corpus.read(config.path or corpus.PACKAGED)
     if which == "all":
         return b"".join(document.raw for document in source.documents)
     splits = _split(source, config)

@@ -1,7 +1,7 @@
 """What each layer computes over the first steps of training: the data of a coordinate check (Yang et al. 2022, section
 D.1). One device, one step a dispatch, every activation looked at.
 
-Dimension letters: B batch, L context, D width, V vocabulary, T length of a text.
+Dimension letters: B batch, K steps.
 """
 
 import dataclasses
@@ -15,15 +15,19 @@ import optax
 
 from scaling_laws import hyper, optim, parametrization
 from scaling_laws.config import ModelConfig, OptimizerConfig, RunConfig, form, replace
-from scaling_laws.models import families
-from scaling_laws.models.transformer import ACTIVATIONS
+from scaling_laws.models.build import build
+from scaling_laws.models.layers import ACTIVATIONS
+from scaling_laws.models.loss import example_losses
 from scaling_laws.parametrization import Forward, Rules, Scheme
-from scaling_laws.tasks import batches
+from scaling_laws.spec import Spec
+from scaling_laws.tasks import order
 from scaling_laws.tasks.task import Task
 from scaling_laws.train import state as states
+from scaling_laws.train.reading import Data, blank, read
 
 Row = dict[str, Any]
 LOGITS = "logits"
+PARTS = ("attention_out", "convolution_out", "mlp_out", "stream")  # of a block, along the forward pass
 AT_PEAK = {"optimizer.schedule": "constant", "optimizer.warmup": 0.0, "optimizer.warmup_steps": 0}
 
 
@@ -49,21 +53,22 @@ def record(run: RunConfig, task: Task, steps: int, rules: Rules | None = None) -
     """
     run = replace(run, AT_PEAK | {"train.steps": max(2, steps)})
     rules = rules or parametrization.rules(Scheme.of(run), run.model)
-    context, train = run.task.context, run.train
-    built = _built(run.model, task.vocab_size, context, rules.forward)
+    train = run.train
+    built = _built(run.model, task.spec, rules.forward)
     params = built.initial(rules, train.seed)
     by, numbers = jax.tree.map(np.float32, optim.multipliers(rules, params)), hyper.hyperparameters(run)
     kind = form(run).optimizer
     opt_state = optim.optimizer(kind, by, numbers).init(params)
-    probe = _windows(task.valid, batches.eval_starts(len(task.valid), context, train.batch_size * context), context)
-    starts_KxB = batches.window_starts(len(task.train), context, train.data_seed, 0, steps, train.batch_size)
-    first = built.activations(params, probe)
+    probe = order.evaluation(task), order.evaluated(task, "valid", train.batch_size * task.spec.targets)
+    starts_KxB = order.places(task, train.data_seed, 0, steps, train.batch_size)
+    data = jax.device_put(order.training(task))
+    first = built.activations(params, *probe)
     rows = []
     for step in range(steps + 1):
-        seen = jax.device_get(built.sizes(params, probe, first))
+        seen = jax.device_get(built.sizes(params, *probe, first))
         rows += [{"step": step, "layer": layer, **_floats(sizes)} for layer, sizes in seen.items()]
         if step < steps:
-            grads = built.gradients(params, _windows(task.train, starts_KxB[step], context))
+            grads = built.gradients(params, data, starts_KxB[step], train.data_seed)
             params, opt_state = _updated(kind, by, numbers, grads, opt_state, params)
     return sorted(rows, key=lambda row: (row["step"], _place(row["layer"])))
 
@@ -80,28 +85,22 @@ def _floats(sizes: dict[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in sizes.items()}
 
 
-def _windows(text_T: np.ndarray, starts_B: np.ndarray, context: int) -> np.ndarray:
-    """(B, L + 1): inputs and, one further, their targets."""
-    return text_T[starts_B[:, None] + np.arange(context + 1)].astype(np.int32)
-
-
 def _place(layer: str) -> tuple[int, int, int]:
-    """By which layers are sorted: along the forward pass."""
+    """By which layers are sorted: along the forward pass, parts of a block that run beside each other as they come."""
     head, _, rest = layer.partition("/")
     order = {"embedded": 0, "normalised": 2, LOGITS: 3}
     if head in order:
         return order[head], 0, 0
-    return 1, int(head.removeprefix("block_")), ("attention_out", "mlp_out", "stream").index(rest)
+    return 1, int(head.removeprefix("block_")), PARTS.index(rest.rpartition("/")[2])
 
 
 class _Built:
     """The compiled functions of one shape; they depend on the forward multipliers alone, not on rates or draws."""
 
-    def __init__(self, model: ModelConfig, vocab_size: int, context: int, forward: Forward):
+    def __init__(self, model: ModelConfig, spec: Spec, forward: Forward):
         plain = parametrization.rules(Scheme(), model)
-        self.module = families.build(model, vocab_size, context, dataclasses.replace(plain, forward=forward))
-        tokens_BxL = jax.ShapeDtypeStruct((1, context), jnp.int32)
-        self.template: Any = jax.eval_shape(self.module.init, jax.random.key(0), tokens_BxL)["params"]
+        self.spec, self.module = spec, build(model, spec, dataclasses.replace(plain, forward=forward))
+        self.template: Any = jax.eval_shape(self.module.init, jax.random.key(0), blank(spec))["params"]
         self.gradients = jax.jit(jax.grad(self._loss))
         self.activations = jax.jit(self._activations)
         self.sizes = jax.jit(self._sizes)
@@ -111,12 +110,17 @@ class _Built:
         named = states.named({"params": self.template})
         return states.tree({"params": self.template}, states.initial(named, rules, seed))["params"]
 
-    def _loss(self, params: Any, windows: Any) -> Any:
-        losses_BxL: Any = self.module.apply({"params": params}, windows[:, :-1], windows[:, 1:])
-        return losses_BxL.mean()
+    def _loss(self, params: Any, data: Data, starts_B: Any, data_seed: Any) -> Any:
+        inputs, targets = read(self.spec, data, starts_B, data_seed)
+        if self.spec.targets > 1:
+            losses: Any = self.module.apply({"params": params}, inputs, targets)
+        else:
+            losses = example_losses(self.spec, self.module.apply({"params": params}, inputs), targets)
+        return losses.mean()
 
-    def _activations(self, params: Any, windows: Any) -> dict[str, Any]:
-        logits, seen = self.module.apply({"params": params}, windows[:, :-1], mutable=[ACTIVATIONS])
+    def _activations(self, params: Any, data: Data, starts_B: Any) -> dict[str, Any]:
+        inputs, _ = read(self.spec, data, starts_B)
+        logits, seen = self.module.apply({"params": params}, inputs, mutable=[ACTIVATIONS])
         found = {name.removesuffix("/0"): value for name, value in states.named(seen[ACTIVATIONS]).items()}
         layers = {LOGITS: logits}
         for name, value in found.items():
@@ -127,11 +131,11 @@ class _Built:
                 layers[name] = value
         return layers
 
-    def _sizes(self, params: Any, windows: Any, first: dict[str, Any]) -> dict[str, Any]:
+    def _sizes(self, params: Any, data: Data, starts_B: Any, first: dict[str, Any]) -> dict[str, Any]:
         def root_mean_square(x: Any) -> Any:
             return jnp.sqrt(jnp.square(x.astype(jnp.float32)).mean())
 
-        now = self._activations(params, windows)
+        now = self._activations(params, data, starts_B)
         return {
             name: {"scale": root_mean_square(value), "change": root_mean_square(value - first[name])}
             for name, value in now.items()
@@ -139,5 +143,5 @@ class _Built:
 
 
 @functools.lru_cache(maxsize=32)
-def _built(model: ModelConfig, vocab_size: int, context: int, forward: Forward) -> _Built:
-    return _Built(model, vocab_size, context, forward)
+def _built(model: ModelConfig, spec: Spec, forward: Forward) -> _Built:
+    return _Built(model, spec, forward)

@@ -20,7 +20,7 @@ import jax
 from jax import export
 
 import scaling_laws
-from scaling_laws.train.functions import Functions, Texts
+from scaling_laws.train.functions import DataForms, Functions
 from scaling_laws.train.layout import Layout
 from scaling_laws.train.shape import Shape
 
@@ -30,21 +30,21 @@ LIBRARIES = ("jax", "jaxlib", "flax", "optax")
 _DIGEST, _LENGTH = 32, 8  # bytes
 
 
-def functions(shape: Shape, layout: Layout, texts: Texts) -> Functions:
+def functions(shape: Shape, layout: Layout, forms: DataForms) -> Functions:
     """The functions of a pack on one device, from the folder of compiled programs, else traced and kept there."""
     compiled = jax.config.values["jax_compilation_cache_dir"]
     if not compiled:
-        return _functions(*_traced(shape, layout, texts))
-    path = Path(compiled) / FOLDER / key(shape, layout, texts)
-    kept = _read(path) or _traced(shape, layout, texts)
+        return _functions(*_traced(shape, layout, forms))
+    path = Path(compiled) / FOLDER / key(shape, layout, forms)
+    kept = _read(path) or _traced(shape, layout, forms)
     if not path.exists():
         _write(path, *kept)
     return _functions(*kept)
 
 
-def key(shape: Shape, layout: Layout, texts: Texts) -> str:
+def key(shape: Shape, layout: Layout, forms: DataForms) -> str:
     """What a traced program depends on, hashed: its form, our sources, and the libraries that trace it."""
-    facts = [dataclasses.asdict(each) for each in (shape, layout, texts)]
+    facts = [dataclasses.asdict(each) for each in (shape, layout, forms)]
     libraries = [importlib.metadata.version(name) for name in LIBRARIES]
     settings = [jax.config.values[name] for name in SETTINGS]
     return hashlib.sha256(json.dumps([facts, libraries, settings, sources()], sort_keys=True).encode()).hexdigest()
@@ -59,11 +59,11 @@ def sources() -> str:
     return digest.hexdigest()
 
 
-def _traced(shape: Shape, layout: Layout, texts: Texts) -> tuple[bytes, bytes]:
+def _traced(shape: Shape, layout: Layout, forms: DataForms) -> tuple[bytes, bytes]:
     """`advance` and `losses`, exported."""
     from scaling_laws.train import tracing  # with Flax and Optax: a second and more, paid only here
 
-    found = tracing.functions(shape, layout, texts)
+    found = tracing.functions(shape, layout, forms)
     return (
         bytes(export.export(jax.jit(found.advance))(*found.advance_arguments).serialize()),
         bytes(export.export(jax.jit(found.losses))(*found.losses_arguments).serialize()),

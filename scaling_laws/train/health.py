@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from scaling_laws.units import loss_text
+
 WINDOW, FEWEST = 200, 50  # steps before a step that it is compared with
 DEVIATIONS, FLOOR = 7.0, 0.01
 MEAN_OVER, FEWEST_MEANT = 50, 10  # steps at the beginning, before a spike and at the end
@@ -53,21 +55,22 @@ class Health:
         """The same of a run whose first bad step came after `read` good ones."""
         return {"spikes": self.spikes, "bad_step": read + 1, "good_loss": _mean(self.losses[-MEAN_OVER:])}
 
-    def verdict(self, steps: int) -> tuple[str, str]:
+    def verdict(self, steps: int, squared: bool = False) -> tuple[str, str]:
         """(status, reason) of a run that has taken all its `steps`: finished, spiked or dead.
 
         Spiked: the training loss did not come back from a spike. Dead: it never fell. Neither can be said of fewer
-        than 40 steps.
+        than 40 steps; nor, of `squared` errors, that they never fell, for they may have done so within the first steps,
+        and from one step to the next they differ by as much as they are: R2 tells there.
         """
         over = min(MEAN_OVER, steps // 4)
         if over < FEWEST_MEANT:
             return "finished", ""
         first, last = self.first[:over], self.losses[-over:]
-        if not _below(last, first):
-            return "dead", f"training loss never fell: {_mean(first):.4f} at first, {_mean(last):.4f} at the end"
+        if not squared and not _below(last, first):
+            return "dead", f"training loss never fell: {_written(first)} at first, {_written(last)} at the end"
         if self.spiked_at and _below(self.before, last):
-            was = _mean(self.before)
-            return "spiked", f"training loss {_mean(last):.4f}, not back at {was:.4f} after step {self.spiked_at}"
+            was = _written(self.before)
+            return "spiked", f"training loss {_written(last)}, not back at {was} after step {self.spiked_at}"
         return "finished", ""
 
 
@@ -85,6 +88,10 @@ def _spikes(values: np.ndarray, history: int) -> np.ndarray:
 
 def _mean(values: list[float]) -> float | None:
     return float(np.mean(values)) if values else None
+
+
+def _written(values: list[float]) -> str:
+    return loss_text(float(np.mean(values)))
 
 
 def _below(low: list[float], high: list[float]) -> bool:

@@ -17,9 +17,10 @@ import numpy as np
 
 from scaling_laws import config, provenance
 from scaling_laws.config import RunConfig
-from scaling_laws.tasks import batches
-from scaling_laws.tasks.catalog import Task
+from scaling_laws.tasks import order
+from scaling_laws.tasks.task import Task
 from scaling_laws.train import state as states
+from scaling_laws.train.functions import DataForms
 from scaling_laws.train.layout import Layout
 from scaling_laws.train.member import Member, Order, Row, Watcher
 from scaling_laws.train.programs import Programs, programs, stack
@@ -51,39 +52,39 @@ def curve_steps(steps: int, points: int, absolute: bool = False) -> list[int]:
 
 def programs_of(run: RunConfig, task: Task, layout: Layout) -> Programs:
     """The programs that train such runs on a task, built once in this process."""
-    n_evaluated = len(task.valid) + len(task.heldout)  # one text for both evaluations: one program serves both
-    shape = Shape.of(run, task.vocab_size)
-    return programs(shape, layout, len(task.train), n_evaluated, str(task.train.dtype))
+    forms = DataForms.of(order.training(task), order.evaluation(task))
+    return programs(Shape.of(run, task.spec), layout, forms)
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluated:
-    """Losses (M, n) of windows and their starts (n,) in the split; over a sample of them the largest attention logit of
-    each block (M, depth), and the mean of the output logits (M,)."""
+    """Losses (M, n) of examples and their places (n,) in the split; over a sample of them the largest attention logit
+    of each block (M, depth), and the mean of the output logits (M,); `outputs` (M, n, O) where an example has one
+    target."""
 
     losses: np.ndarray
-    starts: np.ndarray
+    places: np.ndarray
     attention_logits: np.ndarray
     logit_means: np.ndarray
+    outputs: np.ndarray | None
 
 
 class _Pack:
     def __init__(self, orders: Sequence[Order], task: Task, folder: Path, layout: Layout, say: Callable[[str], None]):
         self.members = [Member(order, task, folder, say) for order in orders]
         self.train, self.task, self.say = orders[0].run.train, task, say
-        self.context = orders[0].run.task.context
         began = time.perf_counter()
         self.programs = programs_of(orders[0].run, task, layout)
         self.compile_seconds = time.perf_counter() - began
-        self.train_T, self.eval_T = self.programs.place_texts(task.train, np.concatenate([task.valid, task.heldout]))
+        self.data, self.eval_data = self.programs.place_data(order.training(task), order.evaluation(task))
         self.hyper = stack([member.hyper for member in self.members])
         self.done, restored = self._restored()
         self.state = self.programs.place_states(restored)
         self.branches = {member.branches_at for member in self.members}
         self.saved_at, self.mark = time.monotonic(), time.perf_counter()
         first = self.members[0]  # as all of them
-        tokens = len(self.members) * self.train.batch_size * self.context
-        self.step_seconds = float(first.counts.flops_per_token * tokens) / SLOWEST  # of the whole pack
+        tokens = len(self.members) * self.train.batch_size * task.spec.targets
+        self.step_seconds = max(1.0, float(first.counts.flops_per_token * tokens)) / SLOWEST  # of the whole pack
 
     @property
     def alive(self) -> list[Member]:
@@ -113,7 +114,7 @@ class _Pack:
             count = min(self.train.steps_per_dispatch, until - self.done, max(1, int(DISPATCH / self.step_seconds)))
             alive_M = np.array([member.alive for member in self.members])
             self.state, *seen = self.programs.advance(
-                self.state, self.hyper, self.train_T, self._starts(count), count, alive_M
+                self.state, self.hyper, self.data, self._starts(count), count, alive_M
             )
             self.done += count
             if pending:
@@ -151,7 +152,7 @@ class _Pack:
         starts_MxKxB = np.zeros((len(self.members), shape.steps_per_dispatch, shape.batch_size), np.int32)
         for member, starts_KxB in zip(self.members, starts_MxKxB, strict=True):
             if member.alive:
-                starts_KxB[:count] = member.window_starts(self.done, count)
+                starts_KxB[:count] = member.places(self.done, count)
         return starts_MxKxB
 
     def _take(self, count: int, seen: Any) -> Iterator[Member]:
@@ -187,24 +188,26 @@ class _Pack:
                 member.save_trunk(self.done, state)
 
     def evaluate(self, split: str, n_tokens: int, state: Any = None) -> Evaluated:
-        """The windows of `n_tokens` of `valid` or `heldout` under the present parameters, or under those in `state`."""
+        """Examples with `n_tokens` targets of `valid` or `heldout` under the present parameters or those in `state`."""
         began = time.perf_counter()
-        size, tokens = self.programs.shape.batch_size, self.task.split(split)
-        starts = batches.eval_starts(len(tokens), self.context, n_tokens)
-        place = starts + (len(self.task.valid) if split == "heldout" else 0)
-        padded = np.concatenate([place, np.zeros(-len(starts) % size, np.int32)]).reshape(-1, size)
-        queued = [self.programs.losses_MxB(state or self.state, self.eval_T, batch) for batch in padded]
+        size = self.programs.shape.batch_size
+        places = order.evaluated(self.task, split, n_tokens)
+        starts = places + np.int32(order.offset(self.task, split))
+        padded = np.concatenate([starts, np.zeros(-len(starts) % size, np.int32)]).reshape(-1, size)
+        queued = [self.programs.losses_MxB(state or self.state, self.eval_data, batch) for batch in padded]
         found = []
         for batch in queued:
             found.append(jax.device_get(batch))
             self.tell()
-        losses = np.concatenate([losses_MxB for losses_MxB, _ in found], axis=1)[:, : len(starts)]
-        logits = np.max([signs["attention_logit"] for _, signs in found], axis=0)
-        means = np.mean([signs["logit_mean"] for _, signs in found], axis=0)
+        losses = np.concatenate([losses_MxB for losses_MxB, _ in found], axis=1)[:, : len(places)]
+        logits = np.max([seen["attention_logit"] for _, seen in found], axis=0)
+        means = np.mean([seen["logit_mean"] for _, seen in found], axis=0)
+        given = [seen["outputs"] for _, seen in found if "outputs" in seen]
+        outputs = np.concatenate(given, axis=1)[:, : len(places)] if given else None
         spent = (time.perf_counter() - began) / len(self.alive)
         for member in self.alive:
             member.progress.eval_seconds += spent
-        return Evaluated(losses.astype(float), starts, logits, means)
+        return Evaluated(losses.astype(float), places, logits, means, outputs)
 
     def averaged_losses(self) -> Sequence[np.ndarray | None]:
         """The members' losses (n,) of the held-out windows under the averages of their parameters, where kept."""
@@ -284,9 +287,10 @@ def train_pack(
             probe(pack.members[0].progress.curve[-1], pack.parameters)
     seen = pack.evaluate("heldout", pack.train.eval_tokens)
     averages = pack.averaged_losses()
-    for member, losses_n, averaged_n in zip(pack.members, seen.losses, averages, strict=True):
+    for index, member in enumerate(pack.members):
         if member.alive:
-            yield ended(member, member.finished(losses_n, seen.starts, averaged_n))
+            outputs = None if seen.outputs is None else seen.outputs[index]
+            yield ended(member, member.finished(seen.losses[index], seen.places, averages[index], outputs))
 
 
 def train(

@@ -7,11 +7,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from scaling_laws import compute, config, hyper
+from scaling_laws import config, families, hyper, validation
 from scaling_laws.config import OWN_SETTING, RunConfig
 from scaling_laws.describe import describe
-from scaling_laws.tasks import batches, metrics
-from scaling_laws.tasks.catalog import Task
+from scaling_laws.tasks import metrics, scores
+from scaling_laws.tasks import order as reading_order
+from scaling_laws.tasks.task import Task
 from scaling_laws.train import saved
 from scaling_laws.train.checkpoint import Checkpoints
 from scaling_laws.train.health import Health
@@ -90,10 +91,12 @@ class Member:
 
     def __init__(self, order: Order, task: Task, folder: Path, say: Any):
         """Raises ConfigError for bad settings."""
-        config.validate_run(order.run)
+        validation.validate_run(order.run)
+        validation.check_task(order.run, task.spec)
         self.order, self.run, self.task = order, order.run, task
         self.run_id = config.identity(order.run, task.content_hash)
-        self.counts = compute.count(order.run.model, task.vocab_size, order.run.task.context)
+        self.counts = families.count(order.run.model, task.spec)
+        self.step_tokens = order.run.train.batch_size * task.spec.targets
         self.hyper = hyper.hyperparameters(order.run)
         self.checkpoints = Checkpoints(saved.folder(folder, self.run_id), say=say)
         self.trunk = config.trunk_identity(order.run, task.content_hash)
@@ -131,10 +134,10 @@ class Member:
             return []
         return [step for step in self.trunk_checkpoints.steps() if step <= config.trunk_steps(self.run)]
 
-    def window_starts(self, first: int, count: int) -> np.ndarray:
-        """(count, batch) starts of the windows of the steps from `first` on."""
-        length, context, train = len(self.task.train), self.run.task.context, self.run.train
-        return batches.window_starts(length, context, train.data_seed, first, count, train.batch_size)
+    def places(self, first: int, count: int) -> np.ndarray:
+        """(count, batch) places of the examples of the steps from `first` on."""
+        train = self.run.train
+        return reading_order.places(self.task, train.data_seed, first, count, train.batch_size)
 
     def take(self, losses_K: np.ndarray, norms_K: np.ndarray) -> bool:
         """Read the losses and gradient norms of a dispatch. False when the run has diverged in it."""
@@ -161,7 +164,7 @@ class Member:
         means = [float(np.mean(seen)) for seen in (self.progress.recent, self.progress.recent_norms)]
         values = {"train_loss": means[0], "grad_norm": means[1], "loss": loss, "learning_rate": rate, **signs}
         values |= dict(zip(LAYER_VALUES, self.progress.layers, strict=True))
-        tokens = done * self.run.train.batch_size * self.run.task.context
+        tokens = done * self.step_tokens
         flops = float(self.counts.flops_per_token * tokens)
         self.progress.curve.append({"run_id": self.run_id, "step": done, "tokens": tokens, "flops": flops, **values})
         self.progress.recent, self.progress.recent_norms = [], []
@@ -170,10 +173,12 @@ class Member:
 
     def _scalars(self, point: Row) -> dict[str, float]:
         """The values of a point under names for plots: `grad_norm`, `layer_grad_norms/block_0`."""
-        names, found = layer_names(self.run.model.depth), {name: point[name] for name in CURVE_VALUES}
+        names = layer_names(families.of(self.run.model).blocks(self.run.model))
+        found = {name: point[name] for name in CURVE_VALUES}
         for quantities, layers in ((LAYER_VALUES, names), (BLOCK_VALUES, names[1:-1])):
             for quantity in quantities:
-                found |= {f"{quantity}/{layer}": one for layer, one in zip(layers, point[quantity], strict=True)}
+                values = point[quantity]  # of blocks without attention there are none
+                found |= {f"{quantity}/{layer}": one for layer, one in zip(layers, values, strict=bool(values))}
         return found
 
     def replay(self) -> None:
@@ -189,12 +194,12 @@ class Member:
             run,
             self.counts,
             run_id=self.run_id,
-            vocab_size=task.vocab_size,
+            spec=task.spec,
             unique_tokens=task.unique_tokens,
             corpus_hash=task.content_hash,
         )
         own_steps = progress.read - progress.branched_at
-        trained = own_steps * run.train.batch_size * run.task.context
+        trained = own_steps * self.step_tokens
         row |= {
             "purpose": self.order.purpose,
             "budget": self.order.budget,
@@ -220,18 +225,33 @@ class Member:
         reason = f"training loss or gradient not finite, or loss above {self.run.train.stop_loss:g}"
         return {"status": "diverged", "reason": reason, **self.progress.health.diverged(self.progress.read)}
 
-    def finished(self, losses: np.ndarray, starts: np.ndarray, averaged: np.ndarray | None = None) -> Row:
-        """What a row says of a run at its horizon, from the losses of the held-out windows at `starts`: those of its
-        parameters, and of their average where one is kept."""
+    def finished(
+        self,
+        losses: np.ndarray,
+        places: np.ndarray,
+        averaged: np.ndarray | None = None,
+        outputs: np.ndarray | None = None,
+    ) -> Row:
+        """What a row says of a run at its horizon, from the losses of the held-out examples at `places`: those of its
+        parameters, and of their average where one is kept; and from its `outputs` where examples have one target."""
         loss, error = metrics.loss_and_se(losses)
-        targets = self.task.heldout[starts[:, None] + np.arange(1, self.run.task.context + 1)]
-        n_bytes = int(self.task.token_bytes[targets].sum())
         health, steps = self.progress.health, self.run.train.steps
         if not math.isfinite(loss):
             return {"status": "diverged", "reason": "held-out loss not finite", **health.diverged(steps - 1)}
-        bits = metrics.bits_per_byte(loss, targets.size, n_bytes)
-        found = {"loss": loss, "loss_se": error, "bits_per_byte": bits, "eval_tokens": targets.size}
+        found = {"loss": loss, "loss_se": error, "eval_tokens": len(places) * self.task.spec.targets}
+        found |= self._bits_per_byte(loss, places)
+        if outputs is not None and self.task.spec.source != "stream":
+            targets = self.task.heldout["targets"][places]
+            found |= scores.scores(self.task.spec, outputs, targets, self.task.positive)
         if averaged is not None:
             found["averaged_loss"], found["averaged_loss_se"] = metrics.loss_and_se(averaged)
-        status, reason = health.verdict(steps)
+        status, reason = health.verdict(steps, not self.task.spec.is_classification)
         return {"status": status, "reason": reason, **health.columns()} | found
+
+    def _bits_per_byte(self, loss: float, places: np.ndarray) -> Row:
+        """What a loss in nats a token is a byte of the held-out text at `places`; nothing where there is no text."""
+        if self.task.token_bytes is None:
+            return {}
+        targets = self.task.heldout["tokens"][places[:, None] + np.arange(1, self.task.spec.targets + 1)]
+        n_bytes = int(self.task.token_bytes[targets].sum())
+        return {"bits_per_byte": metrics.bits_per_byte(loss, targets.size, n_bytes)}

@@ -6,12 +6,13 @@ from typing import Any
 
 from scaling_laws import config
 from scaling_laws.config import RunConfig
-from scaling_laws.tasks.catalog import Task
+from scaling_laws.tasks.task import Task
 from scaling_laws.train import loop
 from scaling_laws.train.drawing import Drawing
 from scaling_laws.train.noise_probe import NoiseProbe, as_row
 from scaling_laws.train.noise_rows import NoiseRows
 from scaling_laws.train.state import State
+from scaling_laws.units import loss_text
 
 
 def noise_along(
@@ -39,11 +40,11 @@ def noise_along(
     def measured(point: loop.Row, parameters: Callable[[], State]) -> None:
         if point["step"] not in wanted - there():
             return
-        found = as_row(probe.at(parameters()), run.task.context)
+        found = as_row(probe.at(parameters()), task.spec.targets)
         place = {"run_id": run_id, "step": point["step"], "drawn": drawing.name, "loss": point["loss"]}
         kept.add(place | {"trained_tokens": point["tokens"]} | found)
         windows = "lost in the noise" if found["windows"] is None else f"{found['windows']:.4g} windows"
-        say(f"step {point['step']}: loss {point['loss']:.4f}, noise scale {windows}")
+        say(f"step {point['step']}: loss {loss_text(point['loss'])}, noise scale {windows}")
 
     loop.train(run, task, workdir=workdir, say=say, stop=stop, probe=measured)
     return kept.of(run_id, drawing.name)

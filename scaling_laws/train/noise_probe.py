@@ -11,10 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from scaling_laws.config import RunConfig, replace
-from scaling_laws.tasks import batches
-from scaling_laws.tasks.catalog import Task
+from scaling_laws.tasks import order
+from scaling_laws.tasks.task import Task
 from scaling_laws.train import state as states
 from scaling_laws.train.noise_scale import Moments, NoiseScale, moments, noise_scale
+from scaling_laws.train.reading import Data
 from scaling_laws.train.shape import Shape
 from scaling_laws.train.state import State
 from scaling_laws.train.step import Step
@@ -30,39 +31,37 @@ class NoiseProbe:
     """
 
     def __init__(self, run: RunConfig, task: Task, windows: int = 64, n_batches: int = 16, group: int = 1):
-        shape = Shape.of(replace(run, {"train.batch_size": group, "train.accumulation": 1}), task.vocab_size)
+        shape = Shape.of(replace(run, {"train.batch_size": group, "train.accumulation": 1}), task.spec)
         step = Step(shape)
         self.windows, self.group, self.rules = windows, group, step.rules
         self.template = states.named(step.abstract_state())
-        self.starts_KxN = batches.window_starts(
-            len(task.train), run.task.context, run.train.data_seed ^ STREAM, 0, n_batches, windows
-        )
-        self._text_T = jax.device_put(task.train)
+        self.starts_KxN = order.places(task, run.train.data_seed ^ STREAM, 0, n_batches, windows)
+        self._data = jax.device_put(order.training(task))
         self._measured = _program(shape, group)
 
     def at(self, params: State, starts_KxN: np.ndarray | None = None) -> NoiseScale:
         """The noise scale in windows, at parameters by name (train.state); nan where the gradient is lost in noise."""
         starts_KxN = self.starts_KxN if starts_KxN is None else starts_KxN
-        queued = [self._measured(params, self._text_T, jnp.asarray(starts_N)) for starts_N in starts_KxN]
+        queued = [self._measured(params, self._data, jnp.asarray(starts_N)) for starts_N in starts_KxN]
         found = [Moments(float(a), float(b), self.group, starts_KxN.shape[1]) for a, b in queued]
         return noise_scale(found)
 
 
 @functools.cache
 def _program(shape: Shape, group: int) -> Callable[..., tuple[jax.Array, jax.Array]]:
-    """`moments` of parameters by name, a text and the starts of its windows; compiled once in this process."""
+    """`moments` of parameters by name, the data and the places of examples; compiled once in this process."""
     step = Step(shape)
     params = step.abstract_state()["params"]
 
-    def measured(state: State, text_T: jax.Array, starts_N: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def measured(state: State, data: Data, starts_N: jax.Array) -> tuple[jax.Array, jax.Array]:
         tree = states.tree({"params": params}, state)["params"]
-        return moments(lambda p, starts: step.losses_B(p, text_T, starts).mean(), tree, starts_N, group)
+        return moments(lambda p, starts: step.losses_B(p, data, starts).mean(), tree, starts_N, group)
 
     return jax.jit(measured)
 
 
-def as_row(found: NoiseScale, context: int) -> dict[str, Any]:
+def as_row(found: NoiseScale, targets: int) -> dict[str, Any]:
     """What JSON can hold of a measurement, the noise scale in tokens too; None where there is no ratio."""
-    row = dataclasses.asdict(found) | {"tokens": found.examples * context}
+    row = dataclasses.asdict(found) | {"tokens": found.examples * targets}
     plain = {name: value if math.isfinite(value) else None for name, value in row.items()}
     return {"windows": plain.pop("examples")} | plain

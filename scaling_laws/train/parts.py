@@ -3,19 +3,20 @@ how many chunks its loss, where the vocabulary is large."""
 
 import math
 
-from scaling_laws import compute
-from scaling_laws.config import RunConfig, head_count
+from scaling_laws import families
+from scaling_laws.config import RunConfig
+from scaling_laws.spec import Spec
 
 LOGITS = 1 << 30  # bytes on a device
 ENOUGH_TOKENS = 256  # a part with fewer makes matrix products too small to be fast
 
 
-def of(run: RunConfig, vocab_size: int, on_cpu: bool) -> int:
-    """`train.accumulation`; where that is 0, one on an accelerator and `cached` on a CPU."""
-    return run.train.accumulation or (cached(run, vocab_size) if on_cpu else 1)
+def of(run: RunConfig, spec: Spec, on_cpu: bool) -> int:
+    """`train.accumulation`; where that is 0, one on an accelerator and, of texts, `cached` on a CPU."""
+    return run.train.accumulation or (cached(run, spec) if on_cpu and spec.inputs == "tokens" else 1)
 
 
-def cached(run: RunConfig, vocab_size: int) -> int:
+def cached(run: RunConfig, spec: Spec) -> int:
     """The most parts that leave ENOUGH_TOKENS in each, and activations no fewer than the gradients that each adds.
 
     A batch in one piece writes every activation out to memory and reads it back: with busy neighbours on the machine,
@@ -23,16 +24,16 @@ def cached(run: RunConfig, vocab_size: int) -> int:
     long as in four. A function of the configuration alone: a run that is resumed elsewhere goes on with the same sums.
     """
     batch, n_devices = run.train.batch_size, run.train.data_devices * run.train.fsdp_devices
-    n_params = compute.count(run.model, vocab_size, run.task.context).n_params
-    least = max(ENOUGH_TOKENS, n_params / activations_per_token(run, vocab_size))
+    family = families.of(run.model)
+    least = max(ENOUGH_TOKENS, family.count(run.model, spec).n_params / family.kept(run.model, spec))
     share = batch // n_devices
-    return max((n for n in _divisors(share) if share // n * run.task.context >= least), default=1)
+    return max((n for n in _divisors(share) if share // n * spec.targets >= least), default=1)
 
 
-def of_loss(run: RunConfig, vocab_size: int, n_parts: int) -> int:
+def of_loss(run: RunConfig, spec: Spec, n_parts: int) -> int:
     """In how many chunks the loss of a part is worked through: the fewest that keep its logits within LOGITS bytes."""
     share = run.train.batch_size // (n_parts * run.train.data_devices * run.train.fsdp_devices)
-    window = 4 * run.task.context * vocab_size
+    window = 4 * spec.targets * spec.outputs
     return next((n for n in _divisors(share) if share // n * window <= LOGITS), max(share, 1))
 
 
@@ -40,11 +41,3 @@ def _divisors(share: int) -> list[int]:
     """Ascending."""
     small = [n for n in range(1, math.isqrt(share) + 1) if share % n == 0]
     return sorted({*small, *(share // n for n in small)})
-
-
-def activations_per_token(run: RunConfig, vocab_size: int) -> float:
-    """Numbers that the forward pass keeps for the backward pass, a token, roughly."""
-    model = run.model
-    heads = head_count(model)
-    block = 12 * model.width + 2 * compute.up_columns(model) + 2 * heads * run.task.context
-    return model.depth * block + 2 * vocab_size

@@ -1,9 +1,10 @@
 """The compiled programs of a pack in one of three places: one device, a mesh under `jit`, or copies under `pmap`.
 
-Dimension letters: M members, K steps a dispatch, B batch, T length of a text.
+Dimension letters: M members, K steps a dispatch, B batch.
 """
 
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -11,7 +12,7 @@ import numpy as np
 
 from scaling_laws.train import exports
 from scaling_laws.train import state as states
-from scaling_laws.train.functions import Functions, Texts
+from scaling_laws.train.functions import DataForms, Functions
 from scaling_laws.train.layout import Layout
 from scaling_laws.train.shape import Shape
 
@@ -19,19 +20,19 @@ from scaling_laws.train.shape import Shape
 class OneDevice:
     """One device. `advance` and `losses` are compiled programs; arrays go where those want them."""
 
-    def __init__(self, shape: Shape, layout: Layout, texts: Texts):
+    def __init__(self, shape: Shape, layout: Layout, forms: DataForms):
         self.layout = layout
-        found = self._functions(shape, texts)
+        found = self._functions(shape, forms)
         self.template = found.template
-        self.advance = self._advance(found, shape, texts)
+        self.advance = self._advance(found, shape, forms)
         self.losses = self._losses(found)
 
-    def _functions(self, shape: Shape, texts: Texts) -> Functions:
+    def _functions(self, shape: Shape, forms: DataForms) -> Functions:
         if jax.default_backend() == "cpu":
-            return exports.functions(shape, self.layout, texts)
-        return _traced(shape, self.layout, texts)
+            return exports.functions(shape, self.layout, forms)
+        return _traced(shape, self.layout, forms)
 
-    def _advance(self, found: Functions, shape: Shape, texts: Texts) -> Any:
+    def _advance(self, found: Functions, shape: Shape, forms: DataForms) -> Any:
         return jax.jit(found.advance, donate_argnums=0).lower(*found.advance_arguments).compile()
 
     def _losses(self, found: Functions) -> Any:
@@ -41,13 +42,13 @@ class OneDevice:
         """A dispatch."""
         return self.advance(*arguments)
 
-    def place_text(self, text_T: np.ndarray) -> Any:
-        """The text to train on."""
-        return jax.device_put(text_T)
+    def place_data(self, data: Mapping[str, np.ndarray]) -> Any:
+        """The arrays to train on."""
+        return jax.device_put(dict(data))
 
-    def place_eval(self, text_T: np.ndarray) -> Any:
-        """The text for evaluations."""
-        return self.place_text(text_T)
+    def place_eval(self, data: Mapping[str, np.ndarray]) -> Any:
+        """The arrays for evaluations."""
+        return self.place_data(data)
 
     def place(self, name: str, tensor: np.ndarray) -> Any:
         """A tensor of the state, its members first: a copy, for only what belongs to the device can be donated."""
@@ -65,10 +66,10 @@ class OneDevice:
 class _OnMesh(OneDevice):
     """A mesh of devices under `jit`: the arrays' shardings are given, the compiler splits the work."""
 
-    def _functions(self, shape: Shape, texts: Texts) -> Functions:
-        return _traced(shape, self.layout, texts)
+    def _functions(self, shape: Shape, forms: DataForms) -> Functions:
+        return _traced(shape, self.layout, forms)
 
-    def _advance(self, found: Functions, shape: Shape, texts: Texts) -> Any:
+    def _advance(self, found: Functions, shape: Shape, forms: DataForms) -> Any:
         layout, self.shardings = self.layout, self.layout.state_shardings(found.advance_arguments[0])
         members, everywhere = layout.sharding("pack"), layout.sharding()
         starts = layout.sharding("pack", None, ("data", "fsdp"))
@@ -83,8 +84,8 @@ class _OnMesh(OneDevice):
         program = jax.jit(found.losses, in_shardings=given, out_shardings=everywhere)
         return program.lower(*found.losses_arguments).compile()
 
-    def place_text(self, text_T: np.ndarray) -> Any:
-        return jax.device_put(text_T, self.layout.sharding())
+    def place_data(self, data: Mapping[str, np.ndarray]) -> Any:
+        return jax.device_put(dict(data), self.layout.sharding())
 
     def place(self, name: str, tensor: np.ndarray) -> Any:
         return jax.device_put(tensor, self.shardings[name])
@@ -96,20 +97,20 @@ class _Copies(OneDevice):
     Evaluations, a forward pass now and then, run on one device.
     """
 
-    def __init__(self, shape: Shape, layout: Layout, texts: Texts):
+    def __init__(self, shape: Shape, layout: Layout, forms: DataForms):
         self.n = layout.data_devices
         copy = jax.pmap(lambda _, tree: tree, in_axes=(0, None))
         self.copy = functools.partial(copy, np.arange(self.n))
-        super().__init__(shape, layout, texts)
+        super().__init__(shape, layout, forms)
 
-    def _functions(self, shape: Shape, texts: Texts) -> Functions:
-        return _traced(shape, self.layout, texts)
+    def _functions(self, shape: Shape, forms: DataForms) -> Functions:
+        return _traced(shape, self.layout, forms)
 
-    def _advance(self, found: Functions, shape: Shape, texts: Texts) -> Any:
-        averaging = _traced(shape, self.layout, texts, axis="data")
+    def _advance(self, found: Functions, shape: Shape, forms: DataForms) -> Any:
+        averaging = _traced(shape, self.layout, forms, axis="data")
         program = jax.pmap(averaging.advance, axis_name="data", in_axes=(0, None, 0, 0, None, None), donate_argnums=0)
-        state, hyper, text, starts, count, alive = found.advance_arguments
-        return program.lower(self._many(state), hyper, self._many(text), self._split(starts), count, alive).compile()
+        state, hyper, data, starts, count, alive = found.advance_arguments
+        return program.lower(self._many(state), hyper, self._many(data), self._split(starts), count, alive).compile()
 
     def _many(self, tree: Any) -> Any:
         return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((self.n, *leaf.shape), leaf.dtype), tree)
@@ -120,15 +121,15 @@ class _Copies(OneDevice):
             return jax.ShapeDtypeStruct(shape, starts_MxKxB.dtype)
         return np.moveaxis(np.reshape(starts_MxKxB, (*shape[1:3], self.n, shape[3])), 2, 0)
 
-    def run(self, state: Any, hyper: Any, text: Any, starts_MxKxB: Any, count: Any, alive_M: Any) -> Any:
-        state, *seen = self.advance(state, hyper, text, self._split(starts_MxKxB), count, alive_M)
+    def run(self, state: Any, hyper: Any, data: Any, starts_MxKxB: Any, count: Any, alive_M: Any) -> Any:
+        state, *seen = self.advance(state, hyper, data, self._split(starts_MxKxB), count, alive_M)
         return state, *(copies[0] for copies in seen)
 
-    def place_text(self, text_T: np.ndarray) -> Any:
-        return self.copy(text_T)
+    def place_data(self, data: Mapping[str, np.ndarray]) -> Any:
+        return self.copy(dict(data))
 
-    def place_eval(self, text_T: np.ndarray) -> Any:
-        return jax.device_put(text_T)
+    def place_eval(self, data: Mapping[str, np.ndarray]) -> Any:
+        return jax.device_put(dict(data))
 
     def place(self, name: str, tensor: np.ndarray) -> Any:
         return self.copy(tensor)
@@ -140,13 +141,13 @@ class _Copies(OneDevice):
         return self.whole(states.params(state))
 
 
-def _traced(shape: Shape, layout: Layout, texts: Texts, axis: str | None = None) -> Functions:
+def _traced(shape: Shape, layout: Layout, forms: DataForms, axis: str | None = None) -> Functions:
     from scaling_laws.train import tracing  # with Flax and Optax, which a worker on one CPU may not need
 
-    return tracing.functions(shape, layout, texts, axis)
+    return tracing.functions(shape, layout, forms, axis)
 
 
-def place(shape: Shape, layout: Layout, texts: Texts) -> OneDevice:
+def place(shape: Shape, layout: Layout, forms: DataForms) -> OneDevice:
     """The programs where the layout wants them."""
     kind = _Copies if layout.backend == "pmap" else _OnMesh if layout.n_devices > 1 else OneDevice
-    return kind(shape, layout, texts)
+    return kind(shape, layout, forms)

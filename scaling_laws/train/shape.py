@@ -6,6 +6,7 @@ import jax
 
 from scaling_laws.config import ModelConfig, RunConfig
 from scaling_laws.parametrization import Scheme
+from scaling_laws.spec import Spec
 from scaling_laws.train import parts
 
 
@@ -15,8 +16,7 @@ class Shape:
 
     model: ModelConfig
     scheme: Scheme
-    vocab_size: int
-    context: int
+    spec: Spec
     batch_size: int
     parts: int  # of a batch, worked through one after the other
     loss_chunks: int  # of a part, for its logits
@@ -27,17 +27,16 @@ class Shape:
     average: str
 
     @classmethod
-    def of(cls, run: RunConfig, vocab_size: int) -> "Shape":
-        """The shape of a run on a task with `vocab_size` tokens."""
-        n_parts = parts.of(run, vocab_size, on_cpu=jax.default_backend() == "cpu")
+    def of(cls, run: RunConfig, spec: Spec) -> "Shape":
+        """The shape of a run on examples as `spec` has them."""
+        n_parts = parts.of(run, spec, on_cpu=jax.default_backend() == "cpu")
         return cls(
             model=run.model,
             scheme=Scheme.of(run),
-            vocab_size=vocab_size,
-            context=run.task.context,
+            spec=spec,
             batch_size=run.train.batch_size,
             parts=n_parts,
-            loss_chunks=parts.of_loss(run, vocab_size, n_parts),
+            loss_chunks=parts.of_loss(run, spec, n_parts),
             steps_per_dispatch=run.train.steps_per_dispatch,
             schedule=run.optimizer.schedule,
             nesterov=run.optimizer.nesterov,

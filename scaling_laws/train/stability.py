@@ -1,7 +1,8 @@
 """The signs by which instabilities announce themselves, layer by layer (Wortsman et al. 2023): gradients and updates
 here, logits in the models (`layers.WATCHED`).
 
-A layer is the embedding (with positions), each block, and the head (with the last norm), in this order: G of them.
+A layer is the embedding (with positions), each block, and the head (with the last norm), in this order: G of them. A
+layer without parameters counts as 0.
 """
 
 from collections.abc import Mapping
@@ -10,13 +11,23 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-FIRST = ("embedding", "position")
+FIRST = ("embedding", "position", "input", "input_bias", "user_table", "item_table")
+FIRST += ("projection", "scales", "teacher", "spread")
 BLOCK, STACKED = "block_", "blocks"
 
 
-def layer_names(depth: int) -> list[str]:
+def layer_names(n_blocks: int) -> list[str]:
     """`embedding`, `block_0`, .., `head`."""
-    return ["embedding", *(f"{BLOCK}{index}" for index in range(depth)), "head"]
+    return ["embedding", *(f"{BLOCK}{index}" for index in range(n_blocks)), "head"]
+
+
+def attention_logits(watched: Mapping[str, Any], n_blocks: int) -> jax.Array:
+    """(n_blocks,) the largest attention logit that each block sowed; (0,) where blocks have no attention."""
+    if STACKED in watched:
+        (logits,) = watched[STACKED]["attention"]["attention_logit"]
+        return logits
+    blocks = [watched.get(f"{BLOCK}{index}", {}) for index in range(n_blocks)]
+    return jnp.array([block["attention"]["attention_logit"][0] for block in blocks if "attention" in block])
 
 
 def gradients_and_updates(grads: Any, updates: Any, params: Any) -> jax.Array:
@@ -38,8 +49,8 @@ def _squares(tree: Mapping[str, Any]) -> jax.Array:
     if STACKED in tree:
         inner = sum(jnp.square(leaf).reshape(len(leaf), -1).sum(axis=1) for leaf in jax.tree.leaves(tree[STACKED]))
     else:
-        inner = jnp.stack([whole[name] for name in sorted(blocks, key=lambda name: int(name.removeprefix(BLOCK)))])
-    return jnp.concatenate([jnp.stack([sum(first)]), inner, jnp.stack([sum(last)])])
+        inner = jnp.array([whole[name] for name in sorted(blocks, key=lambda name: int(name.removeprefix(BLOCK)))])
+    return jnp.concatenate([jnp.array([sum(first)]), inner, jnp.array([sum(last)])])
 
 
 def _square(part: Any) -> jax.Array:

@@ -42,15 +42,21 @@ def averaged(state: State) -> State:
     return {PARAMS + name.removeprefix(AVERAGE): leaf for name, leaf in found.items()}
 
 
-def initial(template: Mapping[str, Any], rules: Rules, seed: int) -> State:
+def initial(
+    template: Mapping[str, Any], rules: Rules, seed: int, given: Mapping[str, np.ndarray] | None = None
+) -> State:
     """Fresh parameters and optimiser state (NumPy) in the shapes and dtypes of `template`.
 
-    Parameters are normal with each tensor's mean and deviation by its rule; all else starts from zeros. Drawn on
+    Parameters are those `given` by name, or normal with each tensor's mean and deviation by its rule; all else starts
+    from zeros. Drawn on
     the host, so that initialising compiles nothing and is the same on every backend and jax version; a tensor's stream
     is seeded by (seed, its name), so that no tensor's values depend on which others exist.
     """
+    known = {PARAMS + name: array for name, array in (given or {}).items()}
     return {
-        name: _draw(name.removeprefix(PARAMS), leaf, rules, seed)
+        name: known[name]
+        if name in known
+        else _draw(name.removeprefix(PARAMS), leaf, rules, seed)
         if name.startswith(PARAMS)
         else np.zeros(leaf.shape, leaf.dtype)
         for name, leaf in template.items()

@@ -1,23 +1,35 @@
 """The training step of one shape, as pure functions: a batch's losses, and several optimiser steps a dispatch.
 
-Dimension letters: B batch, L context, V vocabulary, K steps a dispatch, T length of a text.
+Dimension letters: B batch, L context, O outputs, K steps a dispatch.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from scaling_laws import hyper, optim, parametrization
+from scaling_laws import families, hyper, optim, parametrization
 from scaling_laws.config import OptimizerConfig, RunConfig
 from scaling_laws.memory import JOINED
-from scaling_laws.models import families
+from scaling_laws.models.build import build
 from scaling_laws.models.layers import WATCHED
+from scaling_laws.models.loss import example_losses
 from scaling_laws.train import flat, stability
+from scaling_laws.train.reading import Data, blank, read
 from scaling_laws.train.shape import Shape
 
 Tree = dict[str, Any]  # params, opt_state, and average where one is kept
+
+
+class Seen(NamedTuple):
+    """A batch under the model: losses (B,), of a text means over its places; ln Z, (B, L) or (B,), where it was asked
+    for; outputs (B, O) where an example has one target; and what was sown for whoever watches."""
+
+    losses_B: Any
+    log_z: Any
+    outputs: Any
+    watched: Any
 
 
 class Step:
@@ -29,7 +41,8 @@ class Step:
     def __init__(self, shape: Shape, axis: str | None = None, sharded: bool = False):
         self.shape, self.axis, self.sharded = shape, axis, sharded
         self.rules = parametrization.rules(shape.scheme, shape.model)
-        self.module = families.build(shape.model, shape.vocab_size, shape.context, self.rules)
+        self.module = build(shape.model, shape.spec, self.rules)
+        self.n_blocks = families.of(shape.model).blocks(shape.model)
         self.kind = OptimizerConfig(
             name=shape.scheme.optimizer,
             schedule=shape.schedule,
@@ -39,8 +52,7 @@ class Step:
 
     def abstract_state(self) -> Tree:
         """Shapes and dtypes of a state."""
-        tokens_BxL = jax.ShapeDtypeStruct((1, self.shape.context), jnp.int32)
-        params: Any = jax.eval_shape(self.module.init, jax.random.key(0), tokens_BxL)["params"]
+        params: Any = jax.eval_shape(self.module.init, jax.random.key(0), blank(self.shape.spec))["params"]
         transform = self._optimizer(params, flat.Tensors(), hyper.hyperparameters(RunConfig()))
         state = {"params": params, "opt_state": jax.eval_shape(transform.init, params)}
         return state | ({"average": params} if self.averages else {})
@@ -50,34 +62,39 @@ class Step:
         """Whether the state holds an average of the parameters beside them."""
         return self.shape.average != "none"
 
-    def losses_B(self, params: Any, text_T: jax.Array, starts_B: jax.Array) -> jax.Array:
-        """Mean cross-entropy of each window in nats per token, float32."""
-        return self.evaluate_B(params, text_T, starts_B)[0]
+    def losses_B(self, params: Any, data: Data, starts_B: jax.Array) -> jax.Array:
+        """Loss of each example, of each window of a text the mean in nats per token, float32."""
+        return self.evaluate_B(params, data, starts_B)[0]
 
-    def evaluate_B(self, params: Any, text_T: jax.Array, starts_B: jax.Array) -> tuple[jax.Array, Tree]:
-        """Mean cross-entropy of each window in nats per token, float32, and signs of instability: `attention_logit`,
-        the largest of each block (depth,), and `logit_mean` () of the output; both of a sample of the windows."""
+    def evaluate_B(self, params: Any, data: Data, starts_B: jax.Array) -> tuple[jax.Array, Tree]:
+        """`losses_B`, and what else is seen of the batch.
+
+        Signs of instability, both of a sample of it: `attention_logit`, the largest of each block (depth,), none where
+        a model has no attention, and `logit_mean` () of the output. Where an example has one target also `outputs`
+        (B, O), of which scores are made.
+        """
 
         def part(starts: jax.Array) -> Any:
-            losses_BxL, seen = self._apply(params, text_T, starts, mutable=[WATCHED])
-            return losses_BxL.mean(axis=1), self._signs(seen[WATCHED])
+            seen = self._seen(params, data, starts, watch=True)
+            return seen.losses_B, self._signs(seen.watched), seen.outputs
 
         if self.shape.parts == 1:
-            return part(starts_B)
-        found, signs = jax.lax.map(part, self._in_parts(starts_B))
-        signs = {"attention_logit": signs["attention_logit"].max(axis=0), "logit_mean": signs["logit_mean"].mean()}
-        return found.T.reshape(-1), signs
+            losses_B, signs, outputs = part(starts_B)
+        else:
+            losses, signs, outputs = jax.lax.map(part, self._in_parts(starts_B))
+            losses_B = losses.T.reshape(-1)
+            signs = {"attention_logit": signs["attention_logit"].max(axis=0), "logit_mean": signs["logit_mean"].mean()}
+            outputs = jax.tree.map(lambda each: each.swapaxes(0, 1).reshape(-1, each.shape[-1]), outputs)
+        return losses_B, signs | ({} if outputs is None else {"outputs": outputs})
 
     def _signs(self, watched: Tree) -> Tree:
-        if "blocks" in watched:
-            (logits,) = watched["blocks"]["attention"]["attention_logit"]
-        else:
-            blocks = [watched[f"block_{index}"] for index in range(self.shape.model.depth)]
-            logits = jnp.stack([block["attention"]["attention_logit"][0] for block in blocks])
-        return {"attention_logit": logits, "logit_mean": watched["logit_mean"][0]}
+        return {
+            "attention_logit": stability.attention_logits(watched, self.n_blocks),
+            "logit_mean": watched["logit_mean"][0],
+        }
 
     def advance(
-        self, state: Tree, numbers: Any, text_T: jax.Array, starts_KxB: jax.Array, count: jax.Array, alive: jax.Array
+        self, state: Tree, numbers: Any, data: Data, starts_KxB: jax.Array, count: jax.Array, alive: jax.Array
     ) -> tuple[Tree, jax.Array, jax.Array, jax.Array]:
         """`count` <= K optimiser steps; the parameters rest unless `alive`.
 
@@ -92,7 +109,7 @@ class Step:
         def body(k: jax.Array, carry: Any) -> Any:
             joined, opt_state, average, losses_K, norms_K, _ = carry
             params = form.split(joined)
-            loss, tensors = self._loss_and_gradients(params, numbers, text_T, starts_KxB[k])
+            loss, tensors = self._loss_and_gradients(params, numbers, data, starts_KxB[k])
             grads = form.join(tensors)
             updates, opt_state = transform.update(grads, opt_state, joined)
             updates = jax.tree.map(lambda update: jnp.where(alive, update, 0), updates)
@@ -104,7 +121,7 @@ class Step:
             return joined, opt_state, average, losses_K, norms_K, layers_2xG
 
         nothing_K = jnp.zeros(self.shape.steps_per_dispatch, jnp.float32)
-        nothing_2xG = jnp.zeros((2, len(stability.layer_names(self.shape.model.depth))), jnp.float32)
+        nothing_2xG = jnp.zeros((2, len(stability.layer_names(self.n_blocks))), jnp.float32)
         average = form.join(state["average"]) if self.averages else ()
         joined_opt_state = flat.within(form.join, opt_state, opt_state)
         carry = (form.join(params), joined_opt_state, average, nothing_K, nothing_K, nothing_2xG)
@@ -128,38 +145,39 @@ class Step:
         by = optim.multipliers(self.rules, params)
         return optim.optimizer(self.kind, optim.Multipliers(*map(form.share, by)), numbers)
 
-    def _windows_losses(self, params: Any, text_T: jax.Array, starts_B: jax.Array) -> jax.Array:
-        return self._apply(params, text_T, starts_B).mean(axis=1)
+    def _seen(
+        self, params: Any, data: Data, starts_B: jax.Array, seed: Any = 0, with_log_z: bool = False, watch: bool = False
+    ) -> Seen:
+        spec, variables = self.shape.spec, {"params": params}
+        inputs, targets = read(spec, data, starts_B, seed)
+        mutable = [WATCHED] if watch else []
+        if spec.targets > 1:
+            chunks = self.shape.loss_chunks
+            found, sown = self.module.apply(variables, inputs, targets, chunks, with_log_z, mutable=mutable)
+            losses_BxL, log_z_BxL = found if with_log_z else (found, None)
+            return Seen(losses_BxL.mean(axis=1), log_z_BxL, None, sown.get(WATCHED, {}))
+        outputs_BxO, sown = self.module.apply(variables, inputs, mutable=mutable)
+        losses_B = example_losses(spec, outputs_BxO, targets, data.get("class_weights"))
+        log_z_B = jax.nn.logsumexp(outputs_BxO, axis=-1) if with_log_z else None
+        return Seen(losses_B, log_z_B, outputs_BxO, sown.get(WATCHED, {}))
 
-    def _apply(
-        self, params: Any, text_T: jax.Array, starts_B: jax.Array, with_log_z: bool = False, **options: Any
-    ) -> Any:
-        """Losses (B, L) of windows, and with `with_log_z` ln Z (B, L); `options` are Flax's."""
-        offsets = jnp.arange(self.shape.context + 1)
-        windows = text_T[starts_B[:, None] + offsets].astype(jnp.int32)
-        inputs, targets = windows[:, :-1], windows[:, 1:]
-        return self.module.apply({"params": params}, inputs, targets, self.shape.loss_chunks, with_log_z, **options)
-
-    def _objective(self, params: Any, numbers: Any, text_T: jax.Array, starts_B: jax.Array) -> tuple[Any, Any]:
+    def _objective(self, params: Any, numbers: Any, data: Data, starts_B: jax.Array) -> tuple[Any, Any]:
         """What is minimised, and the mean loss: they differ by the z-loss (Chowdhery et al. 2022, section 5)."""
+        seen = self._seen(params, data, starts_B, numbers["data_seed"], with_log_z=self.shape.z_loss)
+        loss = seen.losses_B.mean()
         if not self.shape.z_loss:
-            loss = self._windows_losses(params, text_T, starts_B).mean()
             return loss, loss
-        losses_BxL, log_z_BxL = self._apply(params, text_T, starts_B, with_log_z=True)
-        loss = losses_BxL.mean()
-        return loss + numbers["z_loss"] * jnp.square(log_z_BxL).mean(), loss
+        return loss + numbers["z_loss"] * jnp.square(seen.log_z).mean(), loss
 
     def _in_parts(self, starts_B: jax.Array) -> jax.Array:
         """(parts, B / parts); every part takes from everywhere, so that a batch split over devices stays split."""
         return starts_B.reshape(-1, self.shape.parts).T
 
-    def _loss_and_gradients(
-        self, params: Any, numbers: Any, text_T: jax.Array, starts_B: jax.Array
-    ) -> tuple[jax.Array, Any]:
+    def _loss_and_gradients(self, params: Any, numbers: Any, data: Data, starts_B: jax.Array) -> tuple[jax.Array, Any]:
         """The batch's mean loss and the objective's gradients: means over parts of equal size, and over devices."""
 
         def part(starts: jax.Array) -> Any:
-            (_, loss), grads = jax.value_and_grad(self._objective, has_aux=True)(params, numbers, text_T, starts)
+            (_, loss), grads = jax.value_and_grad(self._objective, has_aux=True)(params, numbers, data, starts)
             return loss, grads
 
         def add(total: Any, starts: jax.Array) -> tuple[Any, None]:

@@ -8,40 +8,40 @@ import jax.numpy as jnp
 from scaling_laws import hyper
 from scaling_laws.config import RunConfig
 from scaling_laws.train import state as states
-from scaling_laws.train.functions import Functions, Texts
+from scaling_laws.train.functions import DataForms, Functions
 from scaling_laws.train.layout import Layout, over_members
 from scaling_laws.train.shape import Shape
 from scaling_laws.train.step import Step
 
-OVER_STATE = (0, 0, None, 0, None, 0)  # state, hyper, text, starts, count, alive
-OVER_PARAMS = (0, None, None)  # parameters, text, starts
+OVER_STATE = (0, 0, None, 0, None, 0)  # state, hyper, data, starts, count, alive
+OVER_PARAMS = (0, None, None)  # parameters, data, starts
 
 
-def functions(shape: Shape, layout: Layout, texts: Texts, axis: str | None = None) -> Functions:
+def functions(shape: Shape, layout: Layout, forms: DataForms, axis: str | None = None) -> Functions:
     """The functions of a pack, not yet traced; `axis` as in `Step`."""
     step = Step(shape, axis, sharded=layout.n_devices > 1)
     template = step.abstract_state()
 
-    def advance(state: Any, numbers: Any, text: Any, starts: Any, count: Any, alive: Any) -> Any:
+    def advance(state: Any, numbers: Any, data: Any, starts: Any, count: Any, alive: Any) -> Any:
         if layout.strategy != "vmap":  # one after the other, those that are not alive take no step at all
             count, alive = jnp.where(alive, count, 0), jnp.ones((), bool)
-        after, *seen = step.advance(states.tree(template, state), numbers, text, starts, count, alive)
+        after, *seen = step.advance(states.tree(template, state), numbers, data, starts, count, alive)
         return states.named(after), *seen
 
-    def losses(params: Any, text: Any, starts: Any) -> Any:
-        return step.evaluate_B(states.tree({"params": template["params"]}, params)["params"], text, starts)
+    def losses(params: Any, data: Any, starts: Any) -> Any:
+        return step.evaluate_B(states.tree({"params": template["params"]}, params)["params"], data, starts)
 
     starts_KxB = jax.ShapeDtypeStruct((shape.steps_per_dispatch, shape.batch_size), jnp.int32)
     starts_B = jax.ShapeDtypeStruct((shape.batch_size,), jnp.int32)
-    train_T, eval_T = (jax.ShapeDtypeStruct((length,), texts.dtype) for length in (texts.train, texts.evaluated))
+    train_data, eval_data = forms.structs()
     count, alive = jax.ShapeDtypeStruct((), jnp.int32), jax.ShapeDtypeStruct((), jnp.bool_)
     packed = (states.named(template), hyper.hyperparameters(RunConfig()), starts_KxB, alive)
     state, numbers, starts_MxKxB, alive_M = _with_members(packed, layout.members)
     return Functions(
         advance=over_members(advance, layout.strategy, OVER_STATE),
-        advance_arguments=(state, numbers, train_T, starts_MxKxB, count, alive_M),
+        advance_arguments=(state, numbers, train_data, starts_MxKxB, count, alive_M),
         losses=over_members(losses, layout.strategy, OVER_PARAMS),
-        losses_arguments=(states.params(state), eval_T, starts_B),
+        losses_arguments=(states.params(state), eval_data, starts_B),
     )
 
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from scaling_laws import hyper
 from scaling_laws.config import RunConfig
-from scaling_laws.tasks.catalog import Task
+from scaling_laws.tasks import order
+from scaling_laws.tasks.task import Task
 from scaling_laws.train.layout import Layout
 from scaling_laws.train.loop import programs_of
 from scaling_laws.train.programs import stack
@@ -22,13 +23,13 @@ def rate(run: RunConfig, task: Task, members: int, strategy: str, pack_devices: 
     """
     built = programs_of(run, task, Layout.of(run, members, strategy, pack_devices))
     shape = built.shape
-    train_T, _ = built.place_texts(task.train, task.valid)
+    data, _ = built.place_data(order.training(task), {})
     state = built.place_states([built.initial_state(seed) for seed in range(members)])
     numbers, alive_M = stack([hyper.hyperparameters(run)] * members), np.ones(members, bool)
     starts_MxKxB = np.zeros((members, shape.steps_per_dispatch, shape.batch_size), np.int32)
     dispatches, began = -1, 0.0  # the first one warms up
     while dispatches < 1 or time.perf_counter() - began < SECONDS:
-        state, losses, *_ = built.advance(state, numbers, train_T, starts_MxKxB, shape.steps_per_dispatch, alive_M)
+        state, losses, *_ = built.advance(state, numbers, data, starts_MxKxB, shape.steps_per_dispatch, alive_M)
         jax.block_until_ready((state, losses))
         dispatches += 1
         began = began or time.perf_counter()

@@ -18,7 +18,7 @@ import optax
 
 from scaling_laws import parametrization
 from scaling_laws.config import RunConfig
-from scaling_laws.models import families
+from scaling_laws.models.build import build
 from scaling_laws.sweep import machine
 from scaling_laws.tasks import batches, catalog
 from scripts.benchmarks import sweep_grid
@@ -30,7 +30,7 @@ def held_out_loss(width: int, depth: int, rate: float) -> float:
     context, size = run.task.context, run.train.batch_size
     task = catalog.load(run.task, machine.task_cache_folder())
     rules = parametrization.rules(parametrization.Scheme.of(run), run.model)
-    model = families.build(run.model, task.vocab_size, context, rules)
+    model = build(run.model, task.spec, rules)
     transform = optimizer(run, rate)
 
     def mean_loss(params, windows_BxL):
@@ -45,12 +45,12 @@ def held_out_loss(width: int, depth: int, rate: float) -> float:
 
     params: Any = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, context), jnp.int32))["params"]
     opt_state = jax.jit(transform.init)(params)
-    for starts_B in batches.window_starts(len(task.train), context, 0, 0, run.train.steps, size):
-        params, opt_state, _ = step(params, opt_state, windows(task.train, starts_B, context))
+    for starts_B in batches.window_starts(task.length("train"), context, 0, 0, run.train.steps, size):
+        params, opt_state, _ = step(params, opt_state, windows(task.train["tokens"], starts_B, context))
     evaluate = jax.jit(mean_loss)
-    starts = batches.eval_starts(len(task.heldout), context, run.train.eval_tokens)
+    starts = batches.eval_starts(task.length("heldout"), context, run.train.eval_tokens)
     whole = starts[: len(starts) // size * size].reshape(-1, size)
-    return float(np.mean([evaluate(params, windows(task.heldout, starts_B, context)) for starts_B in whole]))
+    return float(np.mean([evaluate(params, windows(task.heldout["tokens"], starts_B, context)) for starts_B in whole]))
 
 
 def optimizer(run: RunConfig, rate: float) -> optax.GradientTransformation:

@@ -18,7 +18,7 @@ from typing import Any
 from absl import flags
 
 from analysis import cli
-from scaling_laws import compute
+from scaling_laws import families, spec
 from scaling_laws.config import RunConfig, replace
 from scripts.benchmarks.report import Row, lines, progress, write
 from scripts.benchmarks.train import chosen
@@ -111,14 +111,16 @@ def step_seconds(run: RunConfig, vocab_size: int, members: int, strategy: str) -
     import numpy as np
 
     from scaling_laws import hyper as numbers
+    from scaling_laws.train.functions import DataForms
     from scaling_laws.train.layout import Layout
     from scaling_laws.train.programs import Programs, stack
     from scaling_laws.train.shape import Shape
 
     rng, length = np.random.default_rng(0), 1 << 20
-    text = rng.integers(0, vocab_size, length).astype(np.uint16)
-    programs = Programs(Shape.of(run, vocab_size), Layout(members, strategy), length, length, "uint16")
-    train_T, _ = programs.place_texts(text, text)
+    text = {"tokens": rng.integers(0, vocab_size, length).astype(np.uint16)}
+    shape = Shape.of(run, spec.text(vocab_size, run.task.context))
+    programs = Programs(shape, Layout(members, strategy), DataForms.of(text, text))
+    data, _ = programs.place_data(text, text)
     state = programs.place_states([programs.initial_state(seed) for seed in range(members)])
     hyper, alive = stack([numbers.hyperparameters(run)] * members), np.ones(members, bool)
     size = (members, STEPS, run.train.batch_size)
@@ -126,7 +128,7 @@ def step_seconds(run: RunConfig, vocab_size: int, members: int, strategy: str) -
     found = []
     for _ in range(1 + ROUNDS):
         began = time.perf_counter()
-        state, losses, *_ = programs.advance(state, hyper, train_T, starts, STEPS, alive)
+        state, losses, *_ = programs.advance(state, hyper, data, starts, STEPS, alive)
         jax.block_until_ready((state, losses))
         found.append((time.perf_counter() - began) / STEPS)
     return statistics.median(found[1:])
@@ -142,7 +144,7 @@ def utilisation(model: Model) -> Iterator[Row]:
     for changes in model.tried[:1] if flags.FLAGS.on_cpu else model.tried:
         run = replace(RunConfig(), model.settings | {"train.steps_per_dispatch": STEPS} | changes)
         run = replace(run, ON_CPU) if flags.FLAGS.on_cpu else run
-        counts = compute.count(run.model, model.vocab_size, run.task.context)
+        counts = families.count(run.model, spec.text(model.vocab_size, run.task.context))
         seconds = _tried(lambda run=run: step_seconds(run, model.vocab_size, 1, "map"))
         tokens = run.train.batch_size * run.task.context
         share = counts.flops_per_token * tokens / seconds / rate if seconds else None

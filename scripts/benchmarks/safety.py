@@ -61,7 +61,7 @@ def _run_of_the_demo() -> tuple[config.RunConfig, Any]:
     """A shape in the middle of the demo's largest budget, and its task."""
     recipe = demo.get_config()
     task = catalog.load(recipe.task, machine.task_cache_folder())
-    facts = TaskFacts(unique_tokens=task.unique_tokens, corpus_hash=task.content_hash, vocab_size=task.vocab_size)
+    facts = TaskFacts.of(task)
     largest = max(recipe.sweep.budgets)
     runs = sorted(
         (planned for planned in plan.plan(recipe, facts).runs if planned.budget == largest),

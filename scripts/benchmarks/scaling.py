@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from analysis.figures.chart import Axis, Drawing, Layer, Panel
-from scaling_laws import compute
+from scaling_laws import families, spec
 from scripts.benchmarks.measure import spread
 from scripts.benchmarks.report import Row, progress
 from scripts.benchmarks.shapes import REFERENCES, changes, run_config
@@ -72,7 +72,7 @@ def _job(changed: dict[str, Any]) -> dict[str, Any]:
     settings = BASE | changed
     run = run_config(settings)
     tokens = run.train.batch_size * run.task.context
-    flops = compute.count(run.model, VOCAB, run.task.context).flops_per_token * tokens
+    flops = families.count(run.model, spec.text(VOCAB, run.task.context)).flops_per_token * tokens
     steps = max(2, min(400, round(ROUND_FLOPS / flops)))
     return {"changes": settings | {"train.steps_per_dispatch": steps}, "vocab_size": VOCAB}
 

@@ -28,10 +28,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from scaling_laws import hyper
+from scaling_laws import hyper, spec
 from scaling_laws.memory import estimate
 from scaling_laws.models import layers
 from scaling_laws.train import programs
+from scaling_laws.train.functions import DataForms
 from scaling_laws.train.layout import Layout
 from scaling_laws.train.shape import Shape
 from scripts.benchmarks import operations, shapes
@@ -58,16 +59,17 @@ class Stepper:
         self.steps = self.run.train.steps_per_dispatch
         began = time.process_time()
         with _left_out(without):
-            shape = Shape.of(self.run, vocab_size)
-            self.programs = programs.Programs(shape, Layout.of(self.run), CORPUS, CORPUS, "uint8")
+            shape = Shape.of(self.run, spec.text(vocab_size, self.run.task.context))
+            blank = {"tokens": np.zeros(CORPUS, np.uint8)}
+            self.programs = programs.Programs(shape, Layout.of(self.run), DataForms.of(blank, blank))
             self.compiling = time.process_time() - began
         self.state: Any = None
 
     def begin(self) -> None:
         """State and corpus onto the device, and one dispatch to warm up."""
         stream = np.random.default_rng(0)
-        tokens = stream.integers(0, self.programs.shape.vocab_size, CORPUS).astype(np.uint8)
-        self.corpus_T, _ = self.programs.place_texts(tokens, tokens)
+        tokens = {"tokens": stream.integers(0, self.programs.shape.spec.outputs, CORPUS).astype(np.uint8)}
+        self.data, _ = self.programs.place_data(tokens, tokens)
         size = (1, self.steps, self.run.train.batch_size)
         self.starts_MxKxB = stream.integers(0, CORPUS - self.run.task.context - 1, size).astype(np.int32)
         self.hyper, self.alive_M = programs.stack([hyper.hyperparameters(self.run)]), np.ones(1, bool)
@@ -78,7 +80,7 @@ class Stepper:
         """(CPU-seconds a step, loss of the last step) of one dispatch."""
         began = time.process_time()
         self.state, losses_MxK, *_ = self.programs.advance(
-            self.state, self.hyper, self.corpus_T, self.starts_MxKxB, self.steps, self.alive_M
+            self.state, self.hyper, self.data, self.starts_MxKxB, self.steps, self.alive_M
         )
         losses = np.asarray(losses_MxK)
         return (time.process_time() - began) / self.steps, float(losses[0, -1])
@@ -136,7 +138,7 @@ def compiled(job: dict[str, Any]) -> dict[str, Any]:
 def memory(job: dict[str, Any]) -> dict[str, Any]:
     """Bytes of training, measured and estimated: by the compiler's account, and as the resident set grew."""
     stepper = _of(job)
-    estimated = estimate(stepper.run, job["vocab_size"], stepper.programs.shape.parts, text_bytes=CORPUS)
+    estimated = estimate(stepper.run, stepper.programs.shape.spec, stepper.programs.shape.parts, data_bytes=CORPUS)
     account = stepper.programs.advance_program.memory_analysis()
     used = account.argument_size_in_bytes + account.output_size_in_bytes - account.alias_size_in_bytes
     before = _reset_peak()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from scaling_laws import compute, config
+from scaling_laws import config, families, spec
 from scaling_laws.config import AXIS, ConfigError, ExperimentConfig, RunConfig, head_count
 
 WIDTHS, DEPTHS, MULTIPLIERS = (16, 32, 48), (1, 2), (0.5, 1.0, 2.0, 4.0)
@@ -53,7 +53,7 @@ def _costs() -> Iterator[tuple[float, int]]:
     """(training FLOPs of 200 steps, N) of each shape."""
     for width, depth in itertools.product(WIDTHS, DEPTHS):
         run = single(width, depth, RATE)
-        counts = compute.count(run.model, VOCAB, run.task.context)
+        counts = families.count(run.model, spec.text(VOCAB, run.task.context))
         yield float(counts.flops_per_token * STEPS * run.train.batch_size * run.task.context), counts.n_params
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from scaling_laws import config, table
+from scaling_laws import config, spec, table
 from scaling_laws.config import RunConfig
 from scaling_laws.table import TableError
 from scaling_laws.table.journal import JOURNAL
@@ -128,7 +128,7 @@ class States:
 
     def __init__(self, folder: Path, small: bool):
         self.sound = folder
-        step = Step(Shape.of(config.replace(RunConfig(), {"model.width": 16, "model.depth": 1}), 256))
+        step = Step(Shape.of(config.replace(RunConfig(), {"model.width": 16, "model.depth": 1}), spec.text(256, 128)))
         self.template = state.named(step.abstract_state())
         self.states = {at: state.initial(self.template, step.rules, seed=at) for at in STEPS}
         before, arrays.SMALL = arrays.SMALL, arrays.SMALL if small else 0

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scaling_laws import compute, config, describe, table
+from scaling_laws import config, describe, families, spec, table
 from scaling_laws.table.journal import JOURNAL
 from scaling_laws.train.watch import TensorBoard
 
@@ -64,9 +64,11 @@ def _run(width: int, steps: int, seed: int) -> tuple[dict[str, Any], config.RunC
     """A finished row, its loss by a law of N and D, and the settings behind it."""
     changes = {"model.width": width, "model.depth": 1, "model.head_dim": 8, "task.context": 16, "train.batch_size": 4}
     run = config.replace(config.RunConfig(), changes | {"train.steps": steps, "train.seed": seed})
-    counts = compute.count(run.model, 256, 16)
+    counts = families.count(run.model, spec.text(256, 16))
     run_id = config.identity(run, "c0ffee")
-    row = describe.describe(run, counts, run_id=run_id, vocab_size=256, unique_tokens=10**6, corpus_hash="c0ffee")
+    row = describe.describe(
+        run, counts, run_id=run_id, spec=spec.text(256, 16), unique_tokens=10**6, corpus_hash="c0ffee"
+    )
     loss = 1.5 + 30 / row["n_params"] ** 0.4 + 40 / row["tokens"] ** 0.35 + 0.003 * math.sin(width + steps + seed)
     ended = {"status": "finished", "purpose": "grid", "steps_done": steps, "loss": loss, "loss_se": 0.01}
     return row | ended | {"budget": row["flops"], "step_seconds": 1.0}, run

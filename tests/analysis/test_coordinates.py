@@ -148,3 +148,17 @@ def test_the_drawing_has_a_panel_a_layer_and_a_line_a_step():
         np.testing.assert_array_equal(layer.x, SIZES)
         np.testing.assert_allclose(layer.y, step * np.sqrt(SIZES))
     assert (drawing.colours.low, drawing.colours.high) == (1, 3)
+
+
+def test_blocks_are_counted_and_what_runs_beside_each_other_is_named():
+    """A perceptron of 3 or 5 hidden layers has 2 or 4 blocks; two towers have two streams."""
+    found = [
+        {"parametrization": "mup", "size": blocks + 1, "seed": 0, "step": 1, "layer": f"block_{index}/{side}/stream",
+         "scale": 1.0, "change": 1.0 + index}
+        for blocks in (2, 4) for index in range(blocks) for side in ("user", "item")
+    ]  # fmt: skip
+    layers = {each.layer: each.change[:, 0] for each in coordinates.check(found, "depth").layers}
+    assert layers == {
+        f"{side} stream at {share} depth": pytest.approx(changes)
+        for side in ("user", "item") for share, changes in (("0.5", [1, 2]), ("1", [2, 4]))
+    }  # fmt: skip

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from analysis import load
 from analysis.envelope import envelope
 from analysis.load import curves
-from scaling_laws import compute, config
+from scaling_laws import config, families, spec
 from scaling_laws.train.watch import TensorBoard
 from scripts.faults import odd_events
 
@@ -196,7 +196,7 @@ def test_our_own_logs_come_back_with_their_counts(tmp_path):
     assert runs.names() == ("w16", "w32")
     assert runs.excluded_counts() == {"status failed": 1}
     for i, run in enumerate(runs_made.values()):
-        counts = compute.count(run.model, run.task.vocab_size, run.task.context)
+        counts = families.count(run.model, spec.text(run.task.vocab_size, run.task.context))
         tokens = 40 * run.train.batch_size * run.task.context
         assert runs["n_params"][i] == counts.n_params
         assert runs["tokens"][i] == tokens

@@ -22,7 +22,15 @@ def trial(number, value, place, norm, rung=0):
 
 def search(trials, best, steps=(10,)):
     named = next((each for each in trials if each["number"] == best), None)
-    return {"sampler": "gp", "objective": "loss", "space": AXES, "steps": list(steps), "trials": trials, "best": named}
+    return {
+        "sampler": "gp",
+        "objective": "loss",
+        "unit": "nats/token",
+        "space": AXES,
+        "steps": list(steps),
+        "trials": trials,
+        "best": named,
+    }
 
 
 @pytest.fixture
@@ -81,3 +89,27 @@ def test_files_and_nothing_to_draw(found, tmp_path):
 def test_equal_values_are_drawn():
     trials = [trial(0, 2.0, 0.5, 0), trial(1, 2.0, 0.7, 1)]
     assert parallel_coordinates(search(trials, best=0)).colours.high > 2.0
+
+
+def test_labels_are_the_objective_with_its_unit(found):
+    drawing = best_so_far(found | {"unit": "squared error"})
+    assert (drawing.panels[0].y.label, drawing.panels[0].y.log) == ("loss (squared error)", False)
+    assert parallel_coordinates(found | {"objective": "bits_per_byte"}).colours.label == "bits per byte (nats/token)"
+    old = {name: value for name, value in found.items() if name != "unit"} | {"objective": "r2"}
+    assert best_so_far(old).panels[0].y.label == parallel_coordinates(old).colours.label == "r2"
+
+
+def test_values_far_apart_stand_on_a_logarithmic_axis():
+    values = [1e-5, 1e-3, 1e-2, 1e-4]
+    found = search([trial(i, value, 0.2 * i, float(i % 2)) for i, value in enumerate(values)], best=0)
+    assert best_so_far(found).panels[0].y.log
+    drawing = parallel_coordinates(found)
+    lines = {each.run_ids[0]: each for each in drawing.panels[0].layers if each.name == "trial"}
+    top = 1e-5 + 3 * (5.5e-4 - 1e-5)  # three times as far above the best as the median
+    assert lines["r3"].y[-1] == pytest.approx(np.log(10) / np.log(top / 1e-5))
+    assert (lines["r0"].y[-1], lines["r2"].y[-1]) == pytest.approx((0, 1))
+
+
+def test_equal_tiny_values_keep_their_scale():
+    trials = [trial(0, 1e-5, 0.5, 0), trial(1, 1e-5, 0.7, 1)]
+    assert parallel_coordinates(search(trials, best=0)).colours.high == pytest.approx(1e-5, rel=0.01)

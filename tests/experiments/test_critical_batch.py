@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from experiments import batches
-from scaling_laws import table
+from scaling_laws import spec, table
 from scaling_laws.config import ExperimentConfig, replace
-from scaling_laws.describe import describe
 from scaling_laws.sweep import batch_grid, study
 from scaling_laws.sweep.planned import TaskFacts
 from scaling_laws.sweep.summary import Summary
@@ -63,7 +62,7 @@ S_MIN, B_CRIT, LOSS = 30.0, 5.0, 3.0  # planted: steps to a loss of 3 at the bes
 
 
 def planted_row(planned, facts):
-    row = describe(planned.run, planned.counts, run_id=planned.run_id, **vars(facts))
+    row = facts.described(planned.run, planned.counts, planned.run_id)
     found = {"status": "finished", "loss": 2.0, "steps_done": planned.run.train.steps, "purpose": planned.purpose}
     return row | found | {"lr_source": planned.lr_source}
 
@@ -108,7 +107,7 @@ def planted(monkeypatch):
 def test_edges_go_on_until_the_best_rate_is_inside_and_the_truth_comes_back(planted, tmp_path):
     changes = {"model.width": 8, "model.depth": 1, "model.head_dim": 8, "task.context": 16, "train.batch_size": 4}
     changes |= {"train.steps": 20, "optimizer.schedule": "constant", "optimizer.learning_rate": 0.02}
-    config, facts = replace(ExperimentConfig(), changes), TaskFacts(10**7, "c0ffee", 256)
+    config, facts = replace(ExperimentConfig(), changes), TaskFacts(10**7, "c0ffee", spec.text(256, 16))
     grid = [(batch, rate) for batch in (2, 4, 8, 16) for rate in batch_grid.rates(config, batch)]
     batches.train(config, facts, grid, [LOSS, 2.0], tmp_path)
     assert [len(runs) for runs in planted] == [12, 4]  # the best rate was the highest of the first three
@@ -117,10 +116,11 @@ def test_edges_go_on_until_the_best_rate_is_inside_and_the_truth_comes_back(plan
     found = batches.fit(tmp_path, config, facts, grid, [LOSS, 2.0], resamples=20)
     assert [one.b_crit for one in found] == pytest.approx([B_CRIT] * 2, rel=0.02)
     assert found[0].s_min == pytest.approx(S_MIN, rel=0.02)
-    assert "B_crit 5" in batches.describe(found[0], 16)
+    assert "B_crit 5 windows = 80 tokens" in batches.describe(found[0], facts.spec)
+    assert "B_crit 5 examples" in batches.describe(found[0], spec.Spec("vector", (4,), 3))
     noise = batches.measure(config, facts, found, Drawing(), tmp_path)
     assert planted[-1] == (4, 0.04)  # the batch nearest the critical one, at its best rate
-    batches.write(found, noise, config, tmp_path)
+    batches.write(found, noise, facts.spec, tmp_path)
     written = json.loads((tmp_path / "critical_batch.json").read_text())
     assert written["targets"][0]["b_crit"] == found[0].b_crit
     assert written["noise_scale"] == noise

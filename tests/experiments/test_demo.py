@@ -7,14 +7,13 @@ import math
 import pytest
 
 from experiments import cli, demo
-from scaling_laws import config, table
-from scaling_laws.describe import describe
+from scaling_laws import config, spec, table
 from scaling_laws.sweep import study
 from scaling_laws.sweep.plan import plan
 from scaling_laws.sweep.planned import TaskFacts
 from scaling_laws.sweep.summary import Summary
 
-FACTS = TaskFacts(unique_tokens=10**9, corpus_hash="c0ffee", vocab_size=256)
+FACTS = TaskFacts(unique_tokens=10**9, corpus_hash="c0ffee", spec=spec.text(256, 16))
 SMALL = {
     "model.width": 0,
     "model.depth": 0,
@@ -35,7 +34,7 @@ def chinchilla(planned):
 
 
 def row_of(planned, loss):
-    row = describe(planned.run, planned.counts, run_id=planned.run_id, **dataclasses.asdict(FACTS))
+    row = FACTS.described(planned.run, planned.counts, planned.run_id)
     ended = {"purpose": planned.purpose, "budget": planned.budget, "steps_done": planned.run.train.steps}
     if loss is None:
         return row | ended | {"status": "failed", "reason": "it was told to"}
@@ -177,3 +176,39 @@ def test_the_best_run_stands_beside_the_compressors(machine, tmp_path):
     line = demo.best_run(tmp_path, {"gzip": 2.656, "xz": 1.83})
     assert f"best run: {lowest:.3f} bits per byte" in line
     assert line.endswith("gzip 2.656, xz 1.830 on the whole text")
+
+
+@pytest.mark.parametrize(
+    "facts, said",
+    [
+        ({"loss_kind": "squared_error", "context": 1, "r2": 0.99}, " squared error, r2 0.9900 held out (width"),
+        ({"context": 1, "accuracy": 0.75}, " nats/example, accuracy 0.7500 held out (width"),
+    ],
+)
+def test_the_best_run_of_another_task_stands_alone(machine, tmp_path, facts, said):
+    own = machine.grid.runs[:3]
+    with table.Journal(tmp_path) as journal:
+        for loss, planned in zip((3e-5, 0.0, 2e-5), own, strict=True):
+            journal.append(row_of(planned, 1.0) | {"bits_per_byte": None, "loss": loss} | facts)
+        table.compact(tmp_path)
+    line = demo.best_run(tmp_path, demo.compressors(config.TaskConfig(name="table")))
+    assert line.startswith("best run: loss 0.000 ± ")
+    assert said in line
+    assert "whole text" not in line
+
+
+def test_a_forecast_is_told_in_its_unit():
+    forecast = {
+        "made_at": "now",
+        "flops": 1e9,
+        "extrapolation": 4.0,
+        "width": 8,
+        "depth": 2,
+        "n_params": 1e3,
+        "tokens": 1e5,
+    }
+    forecast |= {"loss": 1.5e-5, "loss_interval": [1e-5, 2e-5], "level": 0.9}
+    assert demo.describe_forecast(forecast | {"unit": "squared error"})[1] == (
+        "  loss 1.500e-05 squared error, 90% interval 1.000e-05 to 2.000e-05"
+    )
+    assert "nats/token" in demo.describe_forecast(forecast)[1]

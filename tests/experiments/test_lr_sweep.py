@@ -6,7 +6,6 @@ import math
 import pytest
 
 from scaling_laws import config, table
-from scaling_laws.describe import describe
 from scaling_laws.sweep import study
 from scaling_laws.sweep.lr_grid import LrGrid
 from scaling_laws.sweep.pace import Pace
@@ -101,7 +100,7 @@ def planted(workdir, best):
         while new:
             for one in new:
                 rate, seed = one.run.optimizer.learning_rate, one.run.train.seed
-                row = describe(one.run, one.counts, run_id=one.run_id, **vars(facts))
+                row = facts.described(one.run, one.counts, one.run_id)
                 loss = 3 * math.exp(0.05 * math.log(rate / (best[one.run.model.width] * 1.02**seed)) ** 2)
                 ended = {"status": "finished", "loss": loss} if rate < 0.08 else {"status": "diverged", "loss": None}
                 rows.append(row | ended | {"steps_done": 16, "purpose": one.purpose, "lr_source": one.lr_source})

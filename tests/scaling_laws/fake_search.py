@@ -4,11 +4,12 @@ import math
 
 from fake_pool import FakePool, row_of
 
+from scaling_laws import spec
 from scaling_laws.sweep.messages import Done, Failed
 from scaling_laws.sweep.planned import TaskFacts
 
 SPACE = "optimizer.learning_rate=log:1e-3:1:4,model.norm=rms|layer"
-FACTS = TaskFacts(unique_tokens=10**7, corpus_hash="c0ffee", vocab_size=256)
+FACTS = TaskFacts(unique_tokens=10**7, corpus_hash="c0ffee", spec=spec.text(256, 16))
 NO_LOSS = {"loss": None, "bits_per_byte": None}
 
 

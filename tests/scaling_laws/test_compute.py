@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scaling_laws import compute, parametrization
+from scaling_laws import families, parametrization, spec
 from scaling_laws.config import ModelConfig
-from scaling_laws.models import families
+from scaling_laws.models.build import build
 
 
 def test_a_shape_by_hand():
-    counts = compute.count(ModelConfig(width=128, depth=4, head_dim=32), 256, 128)
+    counts = families.count(ModelConfig(width=128, depth=4, head_dim=32), spec.text(256, 128))
     # A block: 4 * 128^2 in attention, 2 * 128 * 512 in the MLP, two norms of 128.
     assert counts.n_non_embedding == 4 * (65536 + 131072 + 256) + 128 == 787584
     assert counts.n_params == 787584 + 2 * 256 * 128 == 853120
@@ -29,7 +29,7 @@ def test_a_shape_by_hand():
 
 def test_layers_by_kind():
     model = ModelConfig(width=32, depth=3, norm="layer", positions="learned", qk_norm=True, mlp="swiglu", remat=True)
-    counts = compute.count(model, 100, 64)
+    counts = families.count(model, spec.text(100, 64))
     assert {layer.kind: layer.n_params for layer in counts.layers} == {
         "embedding": 3200,
         "position": 2048,
@@ -47,7 +47,9 @@ def test_layers_by_kind():
 
 
 def test_a_tied_matrix_counts_once_as_parameters_and_still_costs_its_product():
-    tied, free = (compute.count(ModelConfig(width=32, tie_embeddings=tie), 256, 64) for tie in (True, False))
+    tied, free = (
+        families.count(ModelConfig(width=32, tie_embeddings=tie), spec.text(256, 64)) for tie in (True, False)
+    )
     assert free.n_params - tied.n_params == 256 * 32
     assert free.flops_per_token == tied.flops_per_token
     assert free.n_non_embedding == tied.n_non_embedding
@@ -57,7 +59,7 @@ def test_a_tied_matrix_counts_once_as_parameters_and_still_costs_its_product():
     "width, ratio, hidden", [(64, 4, 256), (16, 2.6, 40), (16, 2.75, 48), (3, 1, 8), (8, 0.25, 8), (24, 8 / 3, 64)]
 )
 def test_hidden_width_is_the_nearest_multiple_of_eight(width, ratio, hidden):
-    assert compute.mlp_hidden(ModelConfig(width=width, mlp_ratio=ratio)) == hidden
+    assert families.transformer.mlp_hidden(ModelConfig(width=width, mlp_ratio=ratio)) == hidden
 
 
 MODELS = st.builds(
@@ -80,14 +82,14 @@ MODELS = st.builds(
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(model=MODELS, vocab=st.integers(2, 300), context=st.integers(2, 20))
 def test_counts_equal_the_parameter_tree(model, vocab, context):
-    module = families.build(model, vocab, context, parametrization.rules(parametrization.Scheme(), model))
+    module = build(model, spec.text(vocab, context), parametrization.rules(parametrization.Scheme(), model))
     tokens = jax.ShapeDtypeStruct((1, context), "int32")
     params = jax.eval_shape(module.init, jax.random.key(0), tokens)["params"]
     sizes = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
         kind = parametrization.kind([entry.key for entry in path])
         sizes[kind] = sizes.get(kind, 0) + leaf.size
-    counts = compute.count(model, vocab, context)
+    counts = families.count(model, spec.text(vocab, context))
     assert counts.n_params == sum(sizes.values())
     assert counts.n_non_embedding == sizes["hidden"] + sizes["norm"] + sizes.get("bias", 0)
     for kind in ("embedding", "position", "head"):

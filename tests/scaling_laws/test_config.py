@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scaling_laws import config as c
+from scaling_laws import families, validation
 
 DEFAULT = c.ExperimentConfig()
 PATHS = [path for path, _, _ in c.leaves(DEFAULT)]
@@ -49,7 +50,7 @@ def test_any_value_is_either_allowed_or_refused_by_name(path, value):
 
 def test_the_defaults_are_allowed():
     c.check_fields(DEFAULT)
-    c.validate_run(DEFAULT)
+    validation.validate_run(DEFAULT)
 
 
 def test_every_default_has_the_declared_type_and_every_number_has_bounds():
@@ -107,7 +108,7 @@ def test_messages_name_field_value_and_allowed_values():
 )
 def test_rules_across_fields(changes, field):
     with pytest.raises(c.ConfigError, match=f"^{field}: .*allowed:"):
-        c.validate_run(c.replace(c.RunConfig(), changes))
+        validation.validate_run(c.replace(c.RunConfig(), changes))
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,7 @@ def test_rules_across_fields(changes, field):
     ],
 )
 def test_a_base_that_is_read_is_given(changes):
-    assert c.validate_run(c.replace(c.RunConfig(), changes)) is None  # and says nothing of another
+    assert validation.validate_run(c.replace(c.RunConfig(), changes)) is None  # and says nothing of another
 
 
 @pytest.mark.parametrize(
@@ -131,7 +132,7 @@ def test_a_base_that_is_read_is_given(changes):
 )
 def test_heads(width, head_dim, n_heads, count, size):
     model = c.ModelConfig(width=width, head_dim=head_dim, n_heads=n_heads)
-    c.validate_heads(model)
+    families.transformer.check(model)
     assert (c.head_count(model), c.head_size(model)) == (count, size)
 
 
@@ -196,7 +197,7 @@ def test_no_setting_names_a_place_in_the_workdir():
         for path, field, _ in c.leaves(c.ExperimentConfig())
         if kinds[path] is str and not field.metadata["choices"]
     ]
-    assert texts == ["task.path", "sweep.rule"]  # which are read alone; what they hold is hashed
+    assert texts == ["task.path", "task.target", "task.ignore", "sweep.rule"]  # files that are read alone, and columns
     for path in ("sotu", "../../etc/x", "/", "\0"):
         run = c.replace(c.RunConfig(), {"task.path": path})
         assert re.fullmatch("[0-9a-f]{16}", c.identity(run, "../x"))  # the name of a run's folders and files

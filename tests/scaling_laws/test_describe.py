@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from scaling_laws import compute, table
+from scaling_laws import families, spec, table
 from scaling_laws.config import RunConfig, replace
 from scaling_laws.describe import describe
 
@@ -11,8 +11,8 @@ CHANGES = {"model.width": 8, "model.depth": 1, "model.head_dim": 4, "task.contex
 
 def described(unique_tokens=10**6, **changes):
     run = replace(RunConfig(), CHANGES | {"train.steps": 100} | {k.replace("__", "."): v for k, v in changes.items()})
-    counts = compute.count(run.model, 256, 16)
-    return describe(run, counts, run_id="r", vocab_size=256, unique_tokens=unique_tokens, corpus_hash="c0ffee")
+    counts = families.count(run.model, spec.text(256, 16))
+    return describe(run, counts, run_id="r", spec=spec.text(256, 16), unique_tokens=unique_tokens, corpus_hash="c0ffee")
 
 
 def test_counts_by_hand():

@@ -172,3 +172,38 @@ def test_a_scheme_leaves_out_the_base_that_its_table_does_not_read():
     wide = replace(run, {"train.parametrization": "mup"})
     assert Scheme.of(wide) == Scheme("mup", base_width=64)
     assert Scheme.of(replace(wide, {"optimizer.name": "sgd"})).optimizer == "sgd"
+
+
+# m = 8 times as wide and k = 4 times as many branches as the base; rate and decay, then epsilon, of Adam; rate of SGD
+OF_EXAMPLES = {
+    "input": ((1, 1, 1 / 8), 8),
+    "input_bias": ((1, 0, 1 / 8), 8),
+    "table": ((1, 1, 1 / 8), 8),
+    "plain": ((1 / 8, 8, 1 / 8), 1),
+    "branch_output": ((1 / 8, 8, 1 / 32), 4),
+    "depthwise": ((1, 1, 1 / 32), 32),
+    "transition": ((1 / 8, 8, 1 / 8), 1),
+    "norm": ((1, 0, 1 / 32), 32),
+    "head_bias": ((1, 0, 1), 1),
+    "linear": ((1, 1, 1), 1),
+}
+
+
+@pytest.mark.parametrize(
+    "family, depth, base", [("mlp", 9, 3), ("recommender", 8, 2), ("convnet", 8, 2)]
+)  # a perceptron's first is none
+@pytest.mark.parametrize("role", OF_EXAMPLES)
+def test_rules_of_the_families_of_examples_follow_from_gradient_and_change(role, family, depth, base):
+    model = ModelConfig(family=family, width=128, depth=depth)
+    adam, sgd = (
+        getattr(parametrization.rules(Scheme("completep", 16, base, name), model), role) for name in ("adamw", "sgd")
+    )
+    (rate, decay, epsilon), of_sgd = OF_EXAMPLES[role]
+    assert (adam.learning_rate, adam.weight_decay, adam.epsilon) == pytest.approx((rate, decay, epsilon))
+    assert sgd.learning_rate == pytest.approx(of_sgd)
+
+
+def test_layers_to_which_nothing_is_added_know_no_depth():
+    model = ModelConfig(family="mlp", width=16, depth=33, residual=False)
+    scheme = Scheme("completep", 16, 3, "sgd")
+    assert flat(parametrization.rules(scheme, model)) == pytest.approx(flat(parametrization.rules(Scheme(), model)))

@@ -172,7 +172,12 @@ def test_a_newer_version_is_refused(tmp_path):
     Journal(tmp_path).close()  # the refusal gave the lock back
 
 
-NEW_IN = {2: ("init_seconds",), 3: ("spikes", "bad_step", "good_loss"), 4: ("own_steps", "averaged_loss")}
+NEW_IN = {
+    2: ("init_seconds",),
+    3: ("spikes", "bad_step", "good_loss"),
+    4: ("own_steps", "averaged_loss"),
+    6: ("accuracy", "mean_absolute_error"),
+}
 
 
 @pytest.mark.parametrize("version", range(1, VERSION))

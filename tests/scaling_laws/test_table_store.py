@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from table_rows import a_curve, a_row
 
-from scaling_laws.table import CURVES, RUNS, Journal, TableError, compact, read_curves, read_runs, result_hash
+from scaling_laws.table import CURVES, RUNS, Journal, TableError, compact, packed, read_curves, read_runs, result_hash
 from scaling_laws.table.schema import RUN_COLUMNS
 
 VALUES = {
@@ -163,6 +163,7 @@ def test_columns_that_a_file_lacks_are_null_or_neutral(tmp_path):
         "lr_source": "",
         "base_width": 0,
         "base_depth": 0,
+        "loss_kind": "cross_entropy",
     }
     assert present == {"run_id": "x", "loss": 2.5} | neutral
 
@@ -203,7 +204,7 @@ def test_a_newer_parquet_is_refused(workdir):
     path = workdir / "runs.parquet"
     table = pq.read_table(path)
     pq.write_table(table.replace_schema_metadata({"scaling_laws.version": "7"}), path)
-    with pytest.raises(TableError, match=r"version 7 .* reads up to 5"):
+    with pytest.raises(TableError, match=r"version 7 .* reads up to 6"):
         read_runs(path)
 
 
@@ -215,6 +216,19 @@ def test_a_parquet_of_the_first_version_is_read(workdir):
     found = read_runs(path)
     assert found.drop_columns("init_seconds").equals(now.drop_columns("init_seconds"))
     assert found["init_seconds"].null_count == len(found)
+
+
+def test_a_parquet_of_the_fifth_version_is_read(workdir):
+    """It had no scores beside the loss."""
+    path, now = workdir / "runs.parquet", read_runs(workdir)
+    names = now.column_names
+    scores = names[names.index("bits_per_byte") + 1 : names.index("eval_tokens")]
+    assert (scores[0], scores[-1]) == ("accuracy", "mean_absolute_error")
+    packed.write(now.drop_columns(scores).replace_schema_metadata({"scaling_laws.version": "5"}), path)
+    found = read_runs(path)
+    assert found.schema.equals(RUNS, check_metadata=True)
+    assert found.equals(now)
+    assert all(found[name].null_count == len(found) for name in scores)
 
 
 def test_result_hash_sees_results_and_nothing_else(tmp_path):

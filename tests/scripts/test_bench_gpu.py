@@ -2,7 +2,7 @@
 
 import pytest
 
-from scaling_laws import compute
+from scaling_laws import families, spec
 from scaling_laws.config import RunConfig, replace
 from scripts.benchmarks import gpu, power_sums
 
@@ -16,10 +16,12 @@ def test_without_an_accelerator_nothing_is_claimed(monkeypatch):
 
 def test_the_large_model_has_124m_parameters():
     run = replace(RunConfig(), gpu.LARGE.settings)
-    assert compute.count(run.model, gpu.LARGE.vocab_size, 1024).n_non_embedding == pytest.approx(85e6, rel=0.01)
-    medium = compute.count(replace(RunConfig(), gpu.MEDIUM.settings).model, gpu.MEDIUM.vocab_size, 512)
+    assert families.count(run.model, spec.text(gpu.LARGE.vocab_size, 1024)).n_non_embedding == pytest.approx(
+        85e6, rel=0.01
+    )
+    medium = families.count(replace(RunConfig(), gpu.MEDIUM.settings).model, spec.text(gpu.MEDIUM.vocab_size, 512))
     assert medium.n_params == pytest.approx(10e6, rel=0.1)
-    small = compute.count(replace(RunConfig(), gpu.SMALL).model, 256, 128)
+    small = families.count(replace(RunConfig(), gpu.SMALL).model, spec.text(256, 128))
     assert small.n_params == pytest.approx(1e5, rel=0.1)
 
 
@@ -29,7 +31,7 @@ def test_utilisation_is_the_counted_flops_over_the_seconds_and_the_cards_rate(mo
     monkeypatch.setattr(gpu.flags, "FLAGS", type("Flags", (), {"on_cpu": False}))
 
     def seconds(run, vocab_size, members, strategy):
-        counts = compute.count(run.model, vocab_size, run.task.context)
+        counts = families.count(run.model, spec.text(vocab_size, run.task.context))
         flops = counts.flops_per_token * run.train.batch_size * run.task.context
         return flops / 1e15 / (0.4 if run.train.batch_size < 64 else 0.6)
 

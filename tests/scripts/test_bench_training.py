@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scaling_laws import compute, config
+from scaling_laws import config, families, spec, validation
 from scaling_laws.config import ConfigError
 from scaling_laws.sweep.plan import plan
 from scaling_laws.sweep.planned import TaskFacts
 from scripts.benchmarks import ablation, accounts, measure, operations, peers, scaling, shapes, sweep_grid, train, turns
 from scripts.benchmarks.measure import ROOT, Cost
 
-FACTS = TaskFacts(unique_tokens=10_000_000, corpus_hash="x", vocab_size=256)
+FACTS = TaskFacts(unique_tokens=10_000_000, corpus_hash="x", spec=spec.text(256, sweep_grid.SETTINGS["task.context"]))
 
 
 def bench(module, *words):
@@ -98,7 +98,7 @@ def test_the_share_is_of_the_same_rounds_product():
 def test_the_fixed_count_of_small_is_that_of_its_products():
     small = shapes.REFERENCES["small"]
     run = shapes.run_config(shapes.changes(small))
-    counted = compute.count(run.model, small.vocab_size, small.context).flops_per_token * small.tokens
+    counted = families.count(run.model, spec.text(small.vocab_size, small.context)).flops_per_token * small.tokens
     assert counted == pytest.approx(small.flops, rel=0.005)
 
 
@@ -106,9 +106,9 @@ def test_the_fixed_count_of_small_is_that_of_its_products():
 def test_a_reference_becomes_the_run_that_it_describes(name):
     reference = shapes.REFERENCES[name]
     run = shapes.run_config(shapes.changes(reference))
-    config.validate_run(run)
+    validation.validate_run(run)
     assert config.head_count(run.model) == reference.n_heads
-    assert compute.mlp_hidden(run.model) == 4 * reference.width
+    assert families.transformer.mlp_hidden(run.model) == 4 * reference.width
     assert run.train.batch_size * run.task.context == reference.tokens
 
 
@@ -214,7 +214,7 @@ def test_a_profile_is_shares_of_wall_time_grouped_either_way():
 def test_a_variant_differs_from_the_whole_and_is_a_possible_run(variant):
     whole = ablation.WHOLE.job()
     assert variant.job() != whole
-    config.validate_run(shapes.run_config(variant.job()["changes"]))
+    validation.validate_run(shapes.run_config(variant.job()["changes"]))
 
 
 def test_a_straight_line_is_found_and_what_misses_it_is_seen():
@@ -229,7 +229,7 @@ def test_every_direction_grows_one_setting_and_starts_from_possible_runs():
     for direction in scaling.DIRECTIONS:
         for value, job in zip(direction.values, direction.jobs(), strict=True):
             assert job["changes"][direction.setting] == value
-            config.validate_run(shapes.run_config(job["changes"]))
+            validation.validate_run(shapes.run_config(job["changes"]))
     assert scaling.DIRECTIONS[1].axis().tolist() == [512, 1024, 2048, 4096, 8192]
     assert scaling.DIRECTIONS[2].axis()[0] == 4096
 

@@ -9,7 +9,7 @@ from analysis.load import Runs, row_list
 
 NAME, TITLE = "training_loss", "training loss instead of held-out loss"
 NEEDS = "column loss_split ('train' or another word), or train_loss beside loss"
-FEW_TOKENS = 1e5
+FEW_TOKENS = 1e5  # of a text; how many examples of another task are enough hangs on the task
 
 
 def check(case: Case) -> Found | Passed | NotChecked:
@@ -21,9 +21,9 @@ def check(case: Case) -> Found | Passed | NotChecked:
         return _found(case, training)
     tokens = positive(case.runs, "eval_tokens")
     few = tokens < FEW_TOKENS
-    if few.any():
+    if few.any() and case.units.data == "tokens":
         return _few(case, tokens, few)
-    measured = f", over {np.nanmin(tokens):.3g} tokens or more" if np.isfinite(tokens).any() else ""
+    measured = f", over {np.nanmin(tokens):.3g} {case.units.data} or more" if np.isfinite(tokens).any() else ""
     return Passed(f"the loss is a held-out one{measured}")
 
 
@@ -51,7 +51,8 @@ def _found(case: Case, training: np.ndarray) -> Found:
         mend=None if whole else without(rows, "a training loss"),
         mended="without the rows of training loss",
         unmended="no row has a held-out loss" if whole else "",
-        advice="no further run: evaluate the last checkpoints on a fixed held-out set of 1e5 tokens or more",
+        advice="no further run: evaluate the last checkpoints on a fixed held-out set"
+        + (" of 1e5 tokens or more" if case.units.data == "tokens" else ""),
     )
 
 

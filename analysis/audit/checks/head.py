@@ -6,6 +6,7 @@ from analysis.audit import severity
 from analysis.audit.case import Case, positive
 from analysis.audit.findings import Found, NotChecked, Passed
 from analysis.load import DataError, Runs
+from scaling_laws.config import FAMILIES
 
 NAME, TITLE = "head_not_counted", "N leaves out the head"
 NEEDS = "column counts ('total' or 'non_embedding'), or n_non_embedding, or width, depth and vocab_size"
@@ -45,6 +46,8 @@ def _lacks(runs: Runs) -> bool | None:
         words = {str(word).strip().lower() for word in runs["counts"]}
         return bool(words & {"non_embedding", "non-embedding", "without_head"})
     small = positive(runs, "n_non_embedding")
+    if not _transformers(runs):
+        return False if (runs["n_params"] > small).any() else None
     if not np.isfinite(small).any():
         small = blocks(runs)
         if not np.isfinite(head_params(runs)).any():
@@ -53,15 +56,25 @@ def _lacks(runs: Runs) -> bool | None:
     return bool(np.nanmax(np.abs(ratio - 1)) < SAME) if np.isfinite(ratio).any() else None
 
 
+def _transformers(runs: Runs) -> bool:
+    """Whether the runs may be transformers, whose blocks and head follow from width and depth: no other family of ours.
+
+    A stranger's table, which names no family or one of its own, is taken for transformers.
+    """
+    return "family" not in runs or not {*map(str, runs["family"])} & {*FAMILIES} - {"transformer"}
+
+
 def blocks(runs: Runs) -> np.ndarray:
     """(n,) 12 depth width^2: parameters of the blocks alone (Kaplan et al. 2020, table 1); NaN where unknown."""
     return 12 * positive(runs, "depth") * positive(runs, "width") ** 2
 
 
 def head_params(runs: Runs) -> np.ndarray:
-    """(n,) parameters of the head: column n_head, else vocab_size times width; NaN where unknown."""
+    """(n,) parameters of the head: column n_head, else of transformers vocab_size times width; NaN where unknown."""
     given = positive(runs, "n_head")
-    return given if np.isfinite(given).all() else positive(runs, "vocab_size") * positive(runs, "width")
+    if np.isfinite(given).all() or not _transformers(runs):
+        return given
+    return positive(runs, "vocab_size") * positive(runs, "width")
 
 
 def _counted(runs: Runs) -> Runs:

@@ -33,7 +33,9 @@ def check(case: Case) -> Found | Passed | NotChecked:
         rows=rows,
         mend=without(rows, f"more than {MANY:g} epochs"),
         mended=f"without the rows of more than {MANY:g} epochs",
-        proposals=tuple(case.again(place, note="fresh tokens") for place in case.cheapest_near_optimum(2, many)),
+        proposals=tuple(
+            case.again(place, note=f"fresh {case.units.data}") for place in case.cheapest_near_optimum(2, many)
+        ),
         advice=advice,
         picture="plane",
     )

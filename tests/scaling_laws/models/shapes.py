@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from scaling_laws import parametrization
+from scaling_laws import parametrization, spec
 from scaling_laws.config import ModelConfig, head_count
-from scaling_laws.models import families
+from scaling_laws.models.build import build
 
 VOCAB, CONTEXT = 24, 12
 quick_jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})  # half the compile time
@@ -20,7 +20,7 @@ def configured(**changes):
 
 @functools.cache
 def built(model, vocab=VOCAB, context=CONTEXT):
-    return families.build(model, vocab, context, parametrization.rules(parametrization.Scheme(), model))
+    return build(model, spec.text(vocab, context), parametrization.rules(parametrization.Scheme(), model))
 
 
 @functools.cache
@@ -86,12 +86,18 @@ def reference(model, params, sequence):
     x = params["embedding"][np.asarray(sequence)] * (model.width**0.5 if model.tie_embeddings else 1)
     if model.positions == "learned":
         x = x + params["position"][: len(x)]
+    x = after_blocks(model, params, x)
+    head = params["embedding"].T if model.tie_embeddings else params["head"]
+    return x @ head
+
+
+def after_blocks(model, params, x, causal=True):
+    """(L, D): the residual stream (L, D) after all blocks and the last norm, in float64."""
     for index in range(model.depth):
         block = params[f"block_{index}"]
-        x = x + _attention(model, block["attention"], _norm(model.norm, block["attention_norm"], x))
+        x = x + _attention(model, block["attention"], _norm(model.norm, block["attention_norm"], x), causal)
         x = x + _mlp(model, block["mlp"], _norm(model.norm, block["mlp_norm"], x))
-    head = params["embedding"].T if model.tie_embeddings else params["head"]
-    return _norm(model.norm, params["final_norm"], x) @ head
+    return _norm(model.norm, params["final_norm"], x)
 
 
 def _norm(name, params, x):
@@ -100,7 +106,7 @@ def _norm(name, params, x):
     return (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-6) * params["scale"] + params["bias"]
 
 
-def _attention(model, params, x):
+def _attention(model, params, x, causal):
     width, heads = model.width, head_count(model)
     size = width // heads
     out = np.zeros_like(x)
@@ -113,8 +119,9 @@ def _attention(model, params, x):
         if model.positions == "rotary":
             queries, keys = _rotated(queries), _rotated(keys)
         for t in range(len(x)):
-            weights = np.exp([queries[t] @ keys[s] / np.sqrt(size) for s in range(t + 1)])
-            out[t, head * size : (head + 1) * size] = weights / weights.sum() @ values[: t + 1]
+            seen = t + 1 if causal else len(x)
+            weights = np.exp([queries[t] @ keys[s] / np.sqrt(size) for s in range(seen)])
+            out[t, head * size : (head + 1) * size] = weights / weights.sum() @ values[:seen]
     return out @ params["out"]
 
 

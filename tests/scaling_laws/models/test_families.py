@@ -1,11 +1,11 @@
 import dataclasses
 
 import pytest
-from shapes import configured
+from example_models import PAIRS, PICTURES
 
-from scaling_laws import parametrization
+from scaling_laws import families
 from scaling_laws.config import ConfigError, ModelConfig
-from scaling_laws.models import families
+from scaling_laws.spec import Spec
 
 
 def test_every_choice_of_the_configuration_has_a_family():
@@ -14,6 +14,50 @@ def test_every_choice_of_the_configuration_has_a_family():
 
 
 def test_an_unknown_family_is_one_clear_line():
-    model = configured(family="transformr")
-    with pytest.raises(ConfigError, match="'transformr'; allowed: transformer; did you mean transformer"):
-        families.build(model, 24, 12, parametrization.rules(parametrization.Scheme(), model))
+    with pytest.raises(ConfigError, match=r"'transformr'; allowed: transformer, .*; did you mean transformer"):
+        families.of(ModelConfig(family="transformr"))
+
+
+TEXTS = Spec("tokens", (32,), 3, sizes=(256,))
+
+
+@pytest.mark.parametrize(
+    "changes, spec, said",
+    [
+        ({"family": "mlp"}, TEXTS, "model.family: mlp takes no tokens; allowed with this task: transformer"),
+        ({"family": "mlp"}, PAIRS, "model.family: mlp takes no pair; allowed with this task: recommender"),
+        (
+            {"family": "recommender"},
+            PICTURES,
+            "model.family: recommender takes no image; allowed with this task: .*vit",
+        ),
+        ({"family": "vit", "patch": 3}, PICTURES, "model.patch: 3; allowed: a divisor of height and width .*, 8 x 4"),
+        ({"family": "vit", "patch": 8}, PICTURES, "model.patch: 8; allowed: a divisor"),
+    ],
+)
+def test_examples_that_a_family_does_not_take_are_refused(changes, spec, said):
+    with pytest.raises(ConfigError, match=said):
+        families.count(ModelConfig(**changes), spec)
+
+
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        ({"family": "vit", "depth": 0}, r"model\.depth: 0; allowed: 1 or more \(blocks\)"),
+        ({"family": "vit", "width": 24, "head_dim": 16}, r"model\.width: 24; allowed: a multiple of model\.head_dim"),
+        (
+            {"family": "vit", "positions": "learned"},
+            r"model\.positions: learned; allowed: rotary, for model\.family=vit",
+        ),
+        ({"family": "mlp", "patch": 2}, r"model\.patch: 2; allowed: 4, for model\.family=mlp does not read it"),
+        ({"family": "recommender", "residual": False}, r"model\.residual: False; allowed: True"),
+    ],
+)
+def test_models_that_cannot_be_are_refused(changes, said):
+    with pytest.raises(ConfigError, match=said):
+        families.check(ModelConfig(**changes))
+
+
+@pytest.mark.parametrize("family, depth", [("mlp", 0), ("recommender", 0), ("vit", 1)])
+def test_the_least_depths_are_taken(family, depth):
+    families.check(ModelConfig(family=family, depth=depth))

@@ -40,23 +40,35 @@ def test_rotation_is_a_complex_phase_and_comes_back_by_its_inverse():
     np.testing.assert_allclose(back, turned(slope, -1), atol=1e-6)
 
 
-def softmax_attention(q, k, v, scale):
+def softmax_attention(q, k, v, scale, causal=True):
     scores = np.einsum("gqk,gsk->gqs", q, k) * scale
-    scores = np.where(np.tril(np.ones(scores.shape[1:], bool)), scores, -np.inf)
+    if causal:
+        scores = np.where(np.tril(np.ones(scores.shape[1:], bool)), scores, -np.inf)
     weights = np.exp(scores - scores.max(-1, keepdims=True))
     return np.einsum("gqs,gsk->gqk", weights / weights.sum(-1, keepdims=True), v)
 
 
-def test_attention_is_the_causal_softmax_in_float64():
+@pytest.mark.parametrize("causal", [True, False])
+def test_attention_is_the_softmax_in_float64(causal):
     q, k, v = drawn(3, 5, 4), drawn(3, 5, 4, seed=1), drawn(3, 5, 4, seed=2)
-    expected = softmax_attention(*(x.astype(float) for x in (q, k, v)), 0.7)
-    np.testing.assert_allclose(kernels.attend(q, k, v, 0.7), expected, atol=1e-6)
+    expected = softmax_attention(*(x.astype(float) for x in (q, k, v)), 0.7, causal)
+    np.testing.assert_allclose(kernels.attend(q, k, v, 0.7, causal), expected, atol=1e-6)
 
 
-def test_attentions_gradients_are_difference_quotients_in_float64():
+@pytest.mark.parametrize("causal", [True, False])
+def test_the_largest_logit_is_one_that_attention_sees(causal):
+    q, k = drawn(2, 5, 4), drawn(2, 5, 4, seed=1)
+    scores = 0.7 * np.einsum("gqk,gsk->gqs", q.astype(float), k)
+    seen = np.tril(np.ones((5, 5), bool)) if causal else np.ones((5, 5), bool)
+    assert scores[:, ~np.tril(np.ones((5, 5), bool))].max() > scores[:, np.tril(np.ones((5, 5), bool))].max()
+    assert kernels.largest_logit(q, k, 0.7, causal) == pytest.approx(scores[:, seen].max(), rel=1e-5)
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_attentions_gradients_are_difference_quotients_in_float64(causal):
     arguments = [drawn(2, 5, 4, seed=seed) for seed in range(3)]
     slope = drawn(2, 5, 4, seed=9).astype(float)
-    _, gradients = pulled_back(lambda q, k, v: kernels.attend(q, k, v, 0.7), *arguments)
+    _, gradients = pulled_back(lambda q, k, v: kernels.attend(q, k, v, 0.7, causal), *arguments)
     exact = [x.astype(float) for x in arguments]
     for index, gradient in enumerate(gradients):
         for place in [(0, 0, 0), (0, 4, 3), (1, 2, 1), (1, 0, 2), (1, 3, 0)]:
@@ -64,7 +76,7 @@ def test_attentions_gradients_are_difference_quotients_in_float64():
             for change in (1e-5, -1e-5):
                 moved = [x.copy() for x in exact]
                 moved[index][place] += change
-                values.append((softmax_attention(*moved, 0.7) * slope).sum())
+                values.append((softmax_attention(*moved, 0.7, causal) * slope).sum())
             assert gradient[place] == pytest.approx((values[0] - values[1]) / 2e-5, rel=1e-4, abs=1e-5)
 
 
@@ -87,6 +99,7 @@ def test_elsewhere_the_same_numbers_come_from_jax(monkeypatch):
     def all_of_them():
         return [
             pulled_back(lambda q, k, v: kernels.attend(q, k, v, 0.3), q, k, v),
+            pulled_back(lambda q, k, v: kernels.attend(q, k, v, 0.3, False), q, k, v),
             pulled_back(kernels.rotate, q),
             pulled_back(kernels.product, x, matrix),
         ]

@@ -4,9 +4,9 @@ import jax
 import numpy as np
 import pytest
 
-from scaling_laws import parametrization
+from scaling_laws import parametrization, spec
 from scaling_laws.config import ModelConfig, RunConfig, replace
-from scaling_laws.models import families
+from scaling_laws.models.build import build
 from scaling_laws.train import parts
 
 V, B, L = 512, 6, 16
@@ -16,7 +16,7 @@ MODEL = ModelConfig(width=8, depth=1, head_dim=4)
 def of_chunks(chunks, tie=False):
     model = replace(RunConfig(model=MODEL), {"model.tie_embeddings": tie}).model
     rules = parametrization.rules(parametrization.Scheme(), model)
-    module = families.build(model, V, L, rules)
+    module = build(model, spec.text(V, L), rules)
     windows = np.random.default_rng(0).integers(0, V, (B, L + 1))
     params = module.init(jax.random.key(0), windows[:, :-1])["params"]
 
@@ -50,10 +50,12 @@ def test_chunks_take_less_memory():
 
 def test_logits_beyond_the_limit_are_made_in_the_fewest_chunks(monkeypatch):
     run = replace(RunConfig(), {"train.batch_size": 12, "task.context": 128})
-    assert parts.of_loss(run, 256, 1) == 1
+    assert parts.of_loss(run, spec.text(256, run.task.context), 1) == 1
     monkeypatch.setattr(parts, "LOGITS", 4 * 128 * 256 * 5)  # five windows
-    assert parts.of_loss(run, 256, 1) == 3
-    assert parts.of_loss(run, 256, 3) == 1
-    assert parts.of_loss(replace(run, {"train.data_devices": 2}), 256, 1) == 2
-    assert parts.of_loss(run, 65536, 1) == 12
-    assert parts.of_loss(replace(run, {"train.batch_size": 14}), 256, 1) == 7  # chunks of one size
+    assert parts.of_loss(run, spec.text(256, run.task.context), 1) == 3
+    assert parts.of_loss(run, spec.text(256, run.task.context), 3) == 1
+    assert parts.of_loss(replace(run, {"train.data_devices": 2}), spec.text(256, run.task.context), 1) == 2
+    assert parts.of_loss(run, spec.text(65536, run.task.context), 1) == 12
+    assert (
+        parts.of_loss(replace(run, {"train.batch_size": 14}), spec.text(256, run.task.context), 1) == 7
+    )  # chunks of one size

@@ -22,8 +22,8 @@ from shapes import (
 )
 from shapes import tokens as tokens_of
 
-from scaling_laws import parametrization
-from scaling_laws.models import families
+from scaling_laws import parametrization, spec
+from scaling_laws.models.build import build
 
 OPTIONS = [
     {"norm": norm, "positions": positions, "mlp": mlp, "qk_norm": positions == "learned"}
@@ -140,7 +140,7 @@ def test_forward_multipliers_reach_the_logits():
 
     def multiplied(**changes):
         changed = dataclasses.replace(rules, forward=dataclasses.replace(rules.forward, **changes))
-        return quick_jit(families.build(model, VOCAB, CONTEXT, changed).apply)({"params": params}, batch)
+        return quick_jit(build(model, spec.text(VOCAB, CONTEXT), changed).apply)({"params": params}, batch)
 
     def halved(*names):
         def halve(path, leaf):

@@ -9,7 +9,7 @@ import statistics
 import pytest
 from fake_search import FACTS, diverged, failed, loss_of, trained
 
-from scaling_laws import compute, table
+from scaling_laws import families, spec, table
 from scaling_laws.config import ConfigError
 from scaling_laws.search import driver
 from scaling_laws.search.driver import run_search
@@ -79,7 +79,7 @@ def test_equal_settings_count_their_compute_once(search, make, pools, tmp_path):
     found = search(make(trials=40), tmp_path)
     assert len(found["trials"]) == 40
     assert found["n_runs"] == len(pools.runs) <= 8
-    counts = compute.count(make().base.model, 256, 16)
+    counts = families.count(make().base.model, spec.text(256, 16))
     assert found["flops"] == pytest.approx(found["n_runs"] * counts.flops_per_token * 64 * 4 * 16)
 
 
@@ -239,3 +239,23 @@ def test_a_torn_journal_is_mended_and_a_damaged_one_named(search, make, pools, t
     path.write_bytes(b"".join([lines[0], b"{\n", *lines[1:]]))
     with pytest.raises(ConfigError, match="damaged in line 2"):
         search(make(trials=5), tmp_path)
+
+
+def test_a_diverged_regression_is_never_better_than_what_was_seen(search, make, pools, tmp_path):
+    """Losses of 1000 times those of the formula, as of targets that were left as they came."""
+
+    def answer(planned, attempt):
+        gone = planned.run.optimizer.learning_rate == 1
+        done = diverged(planned) if gone else trained(planned)
+        loss = None if gone else 1000 * done.row["loss"]
+        return dataclasses.replace(done, row=done.row | {"loss_kind": "squared_error", "loss": loss})
+
+    pools.answer = answer
+    lines = []
+    found = search(make(sampler="grid", trials=100), tmp_path, say=lines.append)
+    gone = [t for t in found["trials"] if t["changes"]["optimizer.learning_rate"] == 1]
+    before = [[t["value"] for t in found["trials"] if t["number"] < each["number"]] for each in gone]
+    assert all(each["value"] in (1.0, *seen) or each["value"] > 1000 for each, seen in zip(gone, before, strict=True))
+    assert gone[-1]["value"] >= max(before[-1])
+    assert found["unit"] == "nats/token"  # of the task
+    assert any(line.startswith("best: trial ") and " nats/token" in line for line in lines)

@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from scaling_laws import config, spec
 from scaling_laws.config import ConfigError
 from scaling_laws.search.space import Axis, Space
 
@@ -66,3 +67,42 @@ def test_bits_per_byte_where_tokens_are_no_unit(make):
     assert (make().column, search.column) == ("loss", "bits_per_byte")
     assert search.objective(row) == 2.5
     assert search.objective(row | {"bits_per_byte": 11.0}) == search.objective(row | {"status": "diverged"}) == 8.0
+
+
+@pytest.mark.parametrize(
+    "row, seen, expected",
+    [
+        ({"status": "finished", "loss": 7.0}, (), 7.0),  # worse than the mean alone, and still told apart from 8
+        ({"status": "finished", "loss": 1e-5}, (3.0,), 1e-5),
+        ({"status": "diverged", "loss": None, "good_loss": None}, (), 1.0),
+        ({"status": "diverged", "loss": None, "good_loss": 0.2}, (0.1, 0.4), 1.0),
+        ({"status": "diverged", "loss": None, "good_loss": 0.2}, (0.1, 7.0), 7.0),
+        ({"status": "diverged", "loss": None, "good_loss": 18.0}, (), 1.0),  # on its way up: no measure of guessing
+    ],
+)
+def test_what_a_squared_error_counts_as(make, row, seen, expected):
+    search = make()
+    assert search.objective(row | {"loss_kind": "squared_error", "vocab_size": 1}, seen) == expected
+
+
+def test_the_scale_of_targets_as_they_came_is_that_of_the_losses(make):
+    search = make()
+    search = dataclasses.replace(search, base=config.replace(search.base, {"task.standardise": False}))
+    gone = {"status": "diverged", "loss": None, "good_loss": 900.0, "loss_kind": "squared_error", "vocab_size": 1}
+    assert [search.objective(gone, seen) for seen in ((), (5e4,))] == [900.0, 5e4]
+    assert search.objective(gone | {"status": "spiked", "loss": 1200.0}) == 1200.0
+    assert search.objective(gone | {"good_loss": None}) == 1.0
+
+
+def test_classes_are_guessed_like_tokens(make):
+    row = {"status": "diverged", "loss": None, "loss_kind": "cross_entropy", "vocab_size": 10, "good_loss": 4.0}
+    assert make().objective(row, (5.0,)) == math.log(10)
+
+
+def test_the_unit_is_that_of_the_task(make):
+    plain, words = make(), dataclasses.replace(make(), space=Space((Axis("task.vocab_size", (512, 1024)),)))
+    assert (plain.unit(spec.text(256, 16)), words.unit(spec.text(256, 16))) == ("nats/token", "bits/byte")
+    assert plain.unit(spec.Spec("vector", (4,), 1, "squared_error")) == "squared error"
+    labelled = dataclasses.replace(words, base=config.replace(words.base, {"task.name": "labelled_text"}))
+    assert labelled.column == "loss"
+    assert labelled.unit(spec.Spec("tokens", (64,), 4, sizes=(512,))) == "nats/example"

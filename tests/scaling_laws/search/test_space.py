@@ -76,6 +76,8 @@ def test_a_grid_is_every_combination_once():
         ("train.backend=jit|pmap", "changes how a run is executed"),
         ("train.seed=0|1", "--seeds names the seeds"),
         ("task.heldout_fraction=linear:0.1:0.2", "decides what a trial is measured on"),
+        ("task.loss=cross_entropy|squared_error", "decides what a trial is measured on"),
+        ("task.target=a|b", "decides what a trial is measured on"),
         ("optimizer.learning_rate=log:0:1", "allowed: 0 < LOW < HIGH"),
         ("optimizer.learning_rate=linear:2:1", "allowed: LOW < HIGH"),
         ("optimizer.learning_rate=log:1e-3:1:1", "1 points; allowed: 2 to"),

@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from scaling_laws import config
+from scaling_laws import config, spec
 from scaling_laws.config import ExperimentConfig
 from scaling_laws.sweep.planned import TaskFacts
 
@@ -36,4 +36,4 @@ def experiment() -> Callable[..., ExperimentConfig]:
 
 @pytest.fixture
 def facts() -> TaskFacts:
-    return TaskFacts(unique_tokens=10**7, corpus_hash="c0ffee", vocab_size=256)
+    return TaskFacts(unique_tokens=10**7, corpus_hash="c0ffee", spec=spec.text(256, 16), data_bytes=10**7)

@@ -1,13 +1,11 @@
 """Workers that do as they are told, without processes."""
 
-from scaling_laws.describe import describe
 from scaling_laws.sweep.messages import At, Done, Said, Tried
 from scaling_laws.sweep.pool import Worker
 
 
 def row_of(planned, facts):
-    counted = vars(facts)
-    row = describe(planned.run, planned.counts, run_id=planned.run_id, **counted)
+    row = facts.described(planned.run, planned.counts, planned.run_id)
     found = {"status": "finished", "loss": 2.0, "bits_per_byte": 3.0, "steps_done": 1, "wall_seconds": 1.0}
     return row | found | {"reason": "", "purpose": planned.purpose, "budget": planned.budget}
 

@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from outcomes import row_of
 
-from scaling_laws import config
+from scaling_laws import config, spec
 from scaling_laws.config import ConfigError, ExperimentConfig
 from scaling_laws.sweep.lr_grid import LrGrid
 from scaling_laws.sweep.pace import Pace
 from scaling_laws.sweep.planned import TaskFacts
 
 BASE = 0.01
-FACTS = TaskFacts(unique_tokens=10**7, corpus_hash="c0ffee", vocab_size=256)
+FACTS = TaskFacts(unique_tokens=10**7, corpus_hash="c0ffee", spec=spec.text(256, 16))
 
 
 def grid_of(widths=(8, 16), reach=1, facts=FACTS, **changes):

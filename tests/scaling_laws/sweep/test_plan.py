@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from scaling_laws import config
+from scaling_laws import config, spec
 from scaling_laws.config import ConfigError
 from scaling_laws.sweep.pace import Pace
 from scaling_laws.sweep.plan import plan
@@ -121,7 +121,7 @@ def test_refusals_say_why(experiment, facts):
 
 
 def test_refuses_too_many_epochs(experiment):
-    little = TaskFacts(unique_tokens=20000, corpus_hash="", vocab_size=256)
+    little = TaskFacts(unique_tokens=20000, corpus_hash="", spec=spec.text(256, 16))
     planned = plan(experiment(sweep__max_epochs=1.0, sweep__budgets=(1e9,)), little)
     refused = {(r.width, r.depth): r.reason for r in planned.refusals}
     assert "2.71 epochs" in refused[8, 1]  # 54272 / 20000

@@ -5,15 +5,16 @@ import types
 
 import pytest
 
-from scaling_laws import table
-from scaling_laws.describe import describe
+from scaling_laws import spec, table
 from scaling_laws.sweep import study
 from scaling_laws.sweep.plan import plan
 from scaling_laws.sweep.summary import Summary
 
 
 def test_the_notes_of_a_task_are_said(experiment, monkeypatch):
-    task = types.SimpleNamespace(unique_tokens=10**7, content_hash="c0ffee", vocab_size=256, notes=("a copy left out",))
+    task = types.SimpleNamespace(
+        unique_tokens=10**7, content_hash="c0ffee", spec=spec.text(256, 16), train={}, notes=("a copy left out",)
+    )
     monkeypatch.setattr(study.catalog, "load", lambda *_: task)
     lines = []
     planned = study.plan_sweep(experiment(), say=lines.append)
@@ -38,7 +39,7 @@ def test_checks_stay_with_the_budgets_that_are_run(experiment, facts, asked, tmp
     grid = plan(experiment(sweep__lr_check=True, sweep__depths=(1,)), facts)
     with table.Journal(tmp_path) as journal:
         for planned in grid.runs:
-            row = describe(planned.run, planned.counts, run_id=planned.run_id, **dataclasses.asdict(facts))
+            row = facts.described(planned.run, planned.counts, planned.run_id)
             ended = {"status": "finished", "purpose": "grid", "budget": planned.budget, "steps_done": 1, "loss": 2.0}
             journal.append(row | ended)
     lines = []

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
+from scaling_laws import spec
 from scaling_laws.tasks.catalog import Task
+
+CONTEXT = 16
 
 
 @pytest.fixture(scope="session")
@@ -17,5 +20,5 @@ def task():
 
     token_bytes = np.ones(256, int)
     token_bytes[0] = 0
-    documents = {"train": (), "valid": (), "heldout": ()}
-    return Task("text", split(800), split(200), split(400), 256, token_bytes, "feed", documents)
+    splits = {name: {"tokens": split(n)} for name, n in (("train", 800), ("valid", 200), ("heldout", 400))}
+    return Task("text", spec.text(256, CONTEXT), **splits, token_bytes=token_bytes, content_hash="feed")

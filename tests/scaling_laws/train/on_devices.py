@@ -8,8 +8,10 @@ import jax
 import numpy as np
 
 from scaling_laws import hyper as numbers
+from scaling_laws import spec
 from scaling_laws.config import RunConfig, replace
 from scaling_laws.train.checkpoint import Checkpoints
+from scaling_laws.train.functions import DataForms
 from scaling_laws.train.layout import Layout
 from scaling_laws.train.programs import Programs, stack
 from scaling_laws.train.shape import Shape
@@ -53,10 +55,10 @@ def trained(*layouts: Layout, accumulation: int = 1):
     """
     run = replace(RUN, {"train.accumulation": accumulation})
     rng = np.random.default_rng(0)
-    text = rng.integers(0, 256, 2000).astype(np.uint8)
+    text = {"tokens": rng.integers(0, 256, 2000).astype(np.uint8)}
     layout = layouts[0]
-    programs = Programs(Shape.of(run, 256), layout, len(text), len(text), "uint8")
-    train_T, eval_T = programs.place_texts(text, text)
+    programs = Programs(Shape.of(run, spec.text(256, 16)), layout, DataForms.of(text, text))
+    data, eval_data = programs.place_data(text, text)
     members = range(layout.members)
     state = programs.place_states([programs.initial_state(seed) for seed in members])
     rates = [replace(run, {"optimizer.learning_rate": 1e-3 * (1 + seed)}) for seed in members]
@@ -64,14 +66,14 @@ def trained(*layouts: Layout, accumulation: int = 1):
     for turn in range(3):
         if turn and len(layouts) > 1:
             kept, layout = through_checkpoints(programs.fetch_states(state)), layouts[turn]
-            programs = Programs(Shape.of(run, 256), layout, len(text), len(text), "uint8")
-            train_T, eval_T = programs.place_texts(text, text)
+            programs = Programs(Shape.of(run, spec.text(256, 16)), layout, DataForms.of(text, text))
+            data, eval_data = programs.place_data(text, text)
             state = programs.place_states(kept)
         starts = rng.integers(0, 1900, (10, 16)).astype(np.int32)
         same = np.broadcast_to(starts, (layout.members, 10, 16))
-        state, found, *_ = programs.advance(state, hyper, train_T, same, 10, np.ones(layout.members, bool))
+        state, found, *_ = programs.advance(state, hyper, data, same, 10, np.ones(layout.members, bool))
         losses.append(np.asarray(found))
-    evaluated = np.asarray(programs.losses_MxB(state, eval_T, np.arange(16, dtype=np.int32))[0])
+    evaluated = np.asarray(programs.losses_MxB(state, eval_data, np.arange(16, dtype=np.int32))[0])
     params = [(params_of(each), averaged(each)) for each in programs.fetch_states(state)]
     return np.concatenate(losses, axis=1), params, evaluated, bytes_on_first_device(state)
 

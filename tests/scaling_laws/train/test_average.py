@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from scaling_laws import hyper, memory
+from scaling_laws import hyper, memory, spec
 from scaling_laws.config import RunConfig, replace
 from scaling_laws.tasks import batches
 from scaling_laws.train import loop, state
@@ -40,13 +40,13 @@ def run_of(*changes):
 def through_every_step(run, task):
     """The parameters after each step, one dispatch a step, and the averages at the end."""
     built = loop.programs_of(run, task, Layout())
-    train_T, _ = built.place_texts(task.train, task.valid)
+    data, _ = built.place_data(task.train, task.valid)
     now, numbers = built.place_states([built.initial_state(0)]), stack([hyper.hyperparameters(run)])
     seen = []
     for step in range(run.train.steps):
         starts_MxKxB = np.zeros((1, 7, 4), np.int32)
-        starts_MxKxB[0, :1] = batches.window_starts(len(task.train), 16, 0, step, 1, 4)
-        now, *_ = built.advance(now, numbers, train_T, starts_MxKxB, 1, np.ones(1, bool))
+        starts_MxKxB[0, :1] = batches.window_starts(task.length("train"), 16, 0, step, 1, 4)
+        now, *_ = built.advance(now, numbers, data, starts_MxKxB, 1, np.ones(1, bool))
         (host,) = built.fetch_states(now)
         seen.append({name: np.array(leaf, np.float64) for name, leaf in state.params(host).items()})
     return seen, state.averaged(host)
@@ -117,8 +117,8 @@ def test_the_averaged_loss_is_that_of_the_averaged_parameters(task, tmp_path, mo
     ((row, _),) = ended([run], task, tmp_path)
     step = Step(loop.programs_of(run, task, Layout()).shape)
     params = state.tree({"params": step.abstract_state()["params"]}, kept["state"])["params"]
-    starts = batches.eval_starts(len(task.heldout), 16, 512)
-    windows = task.heldout[starts[:, None] + np.arange(17)].astype(int)
+    starts = batches.eval_starts(task.length("heldout"), 16, 512)
+    windows = task.heldout["tokens"][starts[:, None] + np.arange(17)].astype(int)
     logits = np.asarray(step.module.apply({"params": params}, windows[:, :-1]), np.float64)
     log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     expected = -np.take_along_axis(log_p, windows[:, 1:, None], -1)[..., 0].mean()
@@ -128,7 +128,7 @@ def test_the_averaged_loss_is_that_of_the_averaged_parameters(task, tmp_path, mo
 def test_without_an_average_the_state_holds_none(task):
     template = state.named(Step(loop.programs_of(run_of(), task, Layout()).shape).abstract_state())
     assert not any(name.startswith(state.AVERAGE) for name in template)
-    assert memory.estimate(run_of(EMA), 256).state > memory.estimate(run_of(), 256).state
+    assert memory.estimate(run_of(EMA), spec.text(256, 16)).state > memory.estimate(run_of(), spec.text(256, 16)).state
 
 
 @pytest.mark.parametrize("change", [EMA, WINDOW], ids=["ema", "window"])

@@ -10,7 +10,7 @@ from scaling_laws import hyper, parametrization
 from scaling_laws.config import RunConfig, replace
 from scaling_laws.models.transformer import ACTIVATIONS
 from scaling_laws.parametrization import Scheme
-from scaling_laws.tasks import batches
+from scaling_laws.tasks import batches, order
 from scaling_laws.train import coordinates, state
 from scaling_laws.train.shape import Shape
 from scaling_laws.train.step import Step
@@ -43,18 +43,18 @@ def run_of(changes=None):
 def trained(run, task):
     """Parameters before and after STEPS steps of the training loop at a constant rate."""
     run = replace(run, {"optimizer.schedule": "constant", "optimizer.warmup": 0.0, "train.steps_per_dispatch": STEPS})
-    step = Step(Shape.of(run, task.vocab_size))
+    step = Step(Shape.of(run, task.spec))
     fresh = state.initial(state.named(step.abstract_state()), step.rules, run.train.seed)
     before = state.tree(step.abstract_state(), fresh)
-    starts = batches.window_starts(len(task.train), 16, run.train.data_seed, 0, STEPS, run.train.batch_size)
+    starts = batches.window_starts(task.length("train"), 16, run.train.data_seed, 0, STEPS, run.train.batch_size)
     after, *_ = jax.jit(step.advance)(before, hyper.hyperparameters(run), task.train, starts, STEPS, True)
     return step, before["params"], after["params"]
 
 
 def activations(step, params, task):
     """Of the validation windows, in float64."""
-    starts = batches.eval_starts(len(task.valid), 16, 4 * 16)
-    tokens = task.valid[starts[:, None] + np.arange(16)].astype(int)
+    starts = batches.eval_starts(task.length("valid"), 16, 4 * 16)
+    tokens = task.valid["tokens"][starts[:, None] + np.arange(16)].astype(int)
     apply = jax.jit(lambda params, tokens: step.module.apply({"params": params}, tokens, mutable=[ACTIVATIONS]))
     logits, seen = apply(params, tokens)
     found = {"logits": logits, "embedded": seen[ACTIVATIONS]["embedded"][0]}
@@ -113,15 +113,15 @@ def test_scanned_layers_are_named_and_measured_as_unrolled_ones(task):
     model = run_of().model
     forward = parametrization.rules(Scheme(), model).forward
     unrolled, scanned = (
-        coordinates._Built(dataclasses.replace(model, layers=layers), 256, 16, forward)
+        coordinates._Built(dataclasses.replace(model, layers=layers), task.spec, forward)
         for layers in ("unrolled", "scanned")
     )
     rules = parametrization.rules(Scheme(), model)
     params = unrolled.initial(rules, 0)
     shared = {name: value for name, value in params.items() if not name.startswith("block_")}
     stacked = shared | {"blocks": jax.tree.map(lambda *pair: np.stack(pair), params["block_0"], params["block_1"])}
-    windows = task.valid[np.arange(4)[:, None] * 17 + np.arange(17)].astype(np.int32)
-    flat, along = unrolled.activations(params, windows), scanned.activations(stacked, windows)
+    data, starts = order.evaluation(task), np.arange(4) * 17
+    flat, along = unrolled.activations(params, data, starts), scanned.activations(stacked, data, starts)
     assert set(flat) == set(along) == set(ORDER)
     for name, value in flat.items():
         np.testing.assert_allclose(along[name], value, rtol=1e-4, atol=1e-5, err_msg=name)
@@ -149,7 +149,7 @@ def test_decay_that_is_independent_of_the_rate_rests_too(task):
 
 def test_an_unknown_role_is_refused():
     rules = parametrization.rules(Scheme(), run_of().model)
-    with pytest.raises(ValueError, match="role: 'forward'; allowed: embedding, position, hidden"):
+    with pytest.raises(ValueError, match=r"role: 'forward'; allowed: embedding, input, .*, hidden"):
         coordinates.isolated(rules, "forward")
 
 

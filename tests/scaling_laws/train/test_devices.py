@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from scaling_laws.config import ConfigError, RunConfig, replace, validate_run
+from scaling_laws import validation
+from scaling_laws.config import ConfigError, RunConfig, replace
 from scaling_laws.train.layout import Layout
 
 LAYOUTS = ("data", "fsdp", "data x fsdp", "pmap", "pack", "pack x data", "pack x fsdp", "vmap", "map")
@@ -72,4 +73,4 @@ def test_a_layout_that_cannot_be_had_is_refused(settings, said):
 def test_a_batch_that_cannot_be_shared_out_is_refused():
     run = replace(RunConfig(), {"train.batch_size": 12, "train.accumulation": 3, "train.data_devices": 8})
     with pytest.raises(ConfigError, match=r"train.batch_size: 12; allowed: a multiple of 24"):
-        validate_run(run)
+        validation.validate_run(run)

@@ -9,19 +9,26 @@ import jax
 import numpy as np
 import pytest
 
+from scaling_laws import spec
 from scaling_laws.config import RunConfig, replace
 from scaling_laws.train import exports, tracing
-from scaling_laws.train.functions import Texts
+from scaling_laws.train.functions import DataForms
 from scaling_laws.train.layout import Layout
 from scaling_laws.train.programs import keep_compiled
 from scaling_laws.train.shape import Shape
 
 SMALL = {"model.width": 8, "model.head_dim": 4, "model.depth": 1, "task.context": 16, "train.batch_size": 4}
-TEXTS = Texts(500, 300, "uint8")
+
+
+def forms(train, dtype="uint8"):
+    return DataForms((("tokens", (train,), dtype),), (("tokens", (300,), dtype),))
+
+
+TEXTS = forms(500)
 
 
 def shape_of(**changes):
-    return Shape.of(replace(RunConfig(), SMALL | changes), 64)
+    return Shape.of(replace(RunConfig(), SMALL | changes), spec.text(64, 16))
 
 
 @pytest.fixture
@@ -48,8 +55,8 @@ def test_what_was_kept_is_not_traced_again_and_does_the_same(folder, monkeypatch
     rng = np.random.default_rng(0)
     params, _, starts_B = fresh.losses_arguments
     params = {name: rng.standard_normal(leaf.shape).astype(leaf.dtype) for name, leaf in params.items()}
-    text_T = rng.integers(0, 64, TEXTS.evaluated).astype(np.uint8)
-    given = (params, text_T, np.arange(*starts_B.shape, dtype=np.int32))
+    text_T = rng.integers(0, 64, 300).astype(np.uint8)
+    given = (params, {"tokens": text_T}, np.arange(*starts_B.shape, dtype=np.int32))
     jax.tree.map(np.testing.assert_array_equal, jax.jit(kept.losses)(*given), jax.jit(fresh.losses)(*given))
 
 
@@ -85,8 +92,8 @@ def test_the_key_tells_forms_texts_layouts_and_sources_apart(monkeypatch):
     others = [
         (shape_of(**{"model.depth": 2}), Layout(), TEXTS),
         (shape_of(), Layout(2, "map"), TEXTS),
-        (shape_of(), Layout(), Texts(501, 300, "uint8")),
-        (shape_of(), Layout(), Texts(500, 300, "uint16")),
+        (shape_of(), Layout(), forms(501)),
+        (shape_of(), Layout(), forms(500, "uint16")),
     ]
     keys = {exports.key(*each) for each in [base, *others]}
     monkeypatch.setattr(exports, "sources", lambda: "changed")
@@ -96,14 +103,15 @@ def test_the_key_tells_forms_texts_layouts_and_sources_apart(monkeypatch):
 PROGRAM = f"""
 import sys
 from pathlib import Path
+from scaling_laws import spec
 from scaling_laws.config import RunConfig, replace
 from scaling_laws.train import loop, placement
-from scaling_laws.train.functions import Texts
+from scaling_laws.train.functions import DataForms
 from scaling_laws.train.layout import Layout
 from scaling_laws.train.programs import keep_compiled
 from scaling_laws.train.shape import Shape
 keep_compiled(Path(sys.argv[1]))
-placement.place(Shape.of(replace(RunConfig(), {SMALL!r}), 64), Layout(), {TEXTS!r})
+placement.place(Shape.of(replace(RunConfig(), {SMALL!r}), spec.text(64, 16)), Layout(), {TEXTS!r})
 print(*(name for name in ("flax", "optax", "orbax.checkpoint", "tensorboard") if name in sys.modules))
 """
 

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from scaling_laws import hyper
+from scaling_laws import hyper, spec
 from scaling_laws.config import RunConfig, replace
 from scaling_laws.train import flat, state, step
 from scaling_laws.train.shape import Shape
@@ -54,8 +54,8 @@ def test_only_trees_of_tensors_in_an_optimisers_state_are_changed():
 @pytest.mark.parametrize("changes", [{}, {"optimizer.name": "sgd"}, {"train.accumulation": 2}, {"train.base_width": 8}])
 def test_one_vector_steps_as_tensor_by_tensor_does(changes):
     run = replace(RunConfig(), SMALL | {"train.base_width": 16, "train.base_depth": 1} | changes)
-    shape = Shape.of(run, 256)
-    text = jnp.asarray(np.random.default_rng(0).integers(0, 256, 4096), jnp.uint8)
+    shape = Shape.of(run, spec.text(256, 8))
+    text = {"tokens": jnp.asarray(np.random.default_rng(0).integers(0, 256, 4096), jnp.uint8)}
     starts = jnp.asarray(np.random.default_rng(1).integers(0, 4000, (6, 4)), jnp.int32)
     found = {}
     for sharded in (False, True):
@@ -74,7 +74,7 @@ def test_one_vector_steps_as_tensor_by_tensor_does(changes):
 
 
 def test_large_and_sharded_tensors_keep_to_themselves():
-    shape = Shape.of(replace(RunConfig(), SMALL), 256)
+    shape = Shape.of(replace(RunConfig(), SMALL), spec.text(256, 8))
     small = {"w": jax.ShapeDtypeStruct((4, 4), jnp.float32)}
     large = {"w": jax.ShapeDtypeStruct((step.JOINED // 4 + 1,), jnp.float32)}
     assert isinstance(Step(shape)._form(small), flat.Vector)

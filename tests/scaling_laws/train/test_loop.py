@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from scaling_laws import compute, config, hyper, parametrization, table
+from scaling_laws import config, families, hyper, parametrization, spec, table
 from scaling_laws.config import RunConfig, replace
 from scaling_laws.tasks import batches
 from scaling_laws.train import loop, programs, state
@@ -41,8 +41,7 @@ def train(task, workdir, changes=None, **options):
 
 
 def programs_of(run, task):
-    shape, n_evaluated = Shape.of(run, 256), len(task.valid) + len(task.heldout)
-    return programs.programs(shape, Layout(), len(task.train), n_evaluated, "uint8")
+    return loop.programs_of(run, task, Layout())
 
 
 def params_of(built, found):
@@ -63,7 +62,7 @@ def undisturbed(task, tmp_path_factory):
 
 def test_row_fits_the_table_and_its_counts(undisturbed, task, tmp_path):
     row, curve = undisturbed
-    counts = compute.count(replace(RunConfig(), TINY).model, 256, 16)
+    counts = families.count(replace(RunConfig(), TINY).model, spec.text(256, 16))
     assert row["status"] == "finished"
     assert row["tokens"] == 40 * 4 * 16
     assert row["flops"] == counts.flops_per_token * row["tokens"]
@@ -182,8 +181,8 @@ def test_final_loss_is_the_mean_cross_entropy_of_the_held_out_windows(undisturbe
 
     monkeypatch.setattr(loop._Pack, "evaluate", spy)
     row, _ = train(task, tmp_path)
-    starts = batches.eval_starts(len(task.heldout), 16, 512)
-    windows = task.heldout[starts[:, None] + np.arange(17)].astype(int)
+    starts = batches.eval_starts(task.length("heldout"), 16, 512)
+    windows = task.heldout["tokens"][starts[:, None] + np.arange(17)].astype(int)
     logits = np.asarray(seen["logits"](windows[:, :-1]), np.float64)
     shifted = logits - logits.max(-1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
@@ -198,10 +197,10 @@ def test_one_step_is_the_gradient_of_the_named_windows(task):
     compiled = programs_of(run, task)
     fresh, numbers = compiled.initial_state(3), hyper.hyperparameters(run)
     before, module = params_of(compiled, fresh), Step(compiled.shape).module
-    starts = batches.window_starts(len(task.train), 16, 5, 0, 1, 4)
+    starts = batches.window_starts(task.length("train"), 16, 5, 0, 1, 4)
 
     def loss(params):
-        windows = task.train[starts[0][:, None] + np.arange(17)].astype(int)
+        windows = task.train["tokens"][starts[0][:, None] + np.arange(17)].astype(int)
         log_p = jax.nn.log_softmax(module.apply({"params": params}, windows[:, :-1]))
         return -np.float32(1 / 64) * sum(log_p[b, t, windows[b, t + 1]] for b in range(4) for t in range(16))
 
@@ -244,7 +243,7 @@ def test_draws_depend_on_seed_and_name_alone(task):
     run = replace(RunConfig(), TINY | {"model.depth": 2})
     shallow = programs_of(replace(run, {"model.depth": 1}), task).initial_state(1)
     rules = parametrization.rules(parametrization.Scheme.of(run), run.model)
-    template = state.named(Step(Shape.of(run, 256)).abstract_state())
+    template = state.named(Step(Shape.of(run, spec.text(256, 16))).abstract_state())
     deep, other = (state.initial(template, rules, seed) for seed in (1, 2))
     np.testing.assert_array_equal(deep["params/head"], shallow["params/head"])
     assert not np.array_equal(deep["params/head"], other["params/head"])

@@ -80,13 +80,13 @@ def run():
 
 @pytest.mark.parametrize("group", [1, 2])
 def test_a_transformer_by_brute_force(run, task, group):
-    shape = Shape.of(run, task.vocab_size)
+    shape = Shape.of(run, task.spec)
     step = Step(shape)
     state = states.params(states.initial(states.named(step.abstract_state()), step.rules, seed=3))
     tree = states.tree({"params": step.abstract_state()["params"]}, state)["params"]
-    starts_KxN = np.random.default_rng(0).integers(0, len(task.train) - 17, (3, 6)).astype(np.int32)
-
-    gradient_of = quick_jit(jax.grad(lambda p, starts: step.losses_B(p, jnp.asarray(task.train), starts).mean()))
+    starts_KxN = np.random.default_rng(0).integers(0, task.length("train") - 17, (3, 6)).astype(np.int32)
+    data = jax.device_put(task.train)
+    gradient_of = quick_jit(jax.grad(lambda p, starts: step.losses_B(p, data, starts).mean()))
 
     def flat_gradient(starts):
         gradient = gradient_of(tree, jnp.asarray(starts))

@@ -11,7 +11,6 @@ from scaling_laws.train import loop, trial
 from scaling_laws.train.layout import Layout
 from scaling_laws.train.member import Order
 from scaling_laws.train.programs import programs, stack
-from scaling_laws.train.shape import Shape
 
 SMALL = {
     "model.width": 8,
@@ -76,7 +75,7 @@ def test_a_member_that_diverges_is_frozen_and_hurts_no_other(alone, task, tmp_pa
 @pytest.mark.parametrize("strategy", ["map", "vmap"])
 def test_a_frozen_member_keeps_its_parameters(task, strategy):
     first = orders(*VARIED)
-    built = programs(Shape.of(first[0].run, 256), Layout(3, strategy), len(task.train), 3000, "uint8")
+    built = loop.programs_of(first[0].run, task, Layout(3, strategy))
     states = [built.initial_state(seed) for seed in range(3)]
     numbers, starts = stack([hyper.hyperparameters(order.run) for order in first]), np.zeros((3, 5, 4), np.int32)
     alive = np.array([True, False, True])
@@ -123,9 +122,9 @@ def test_runs_of_unlike_forms_are_refused(task, tmp_path):
 
 
 def test_xlas_flops_are_those_of_one_run_whatever_the_strategy(task):
-    shape = Shape.of(orders(*VARIED)[0].run, 256)
+    run = orders(*VARIED)[0].run
     alone, *packed = (
-        programs(shape, Layout(members, strategy), len(task.train), 3000, "uint8").xla_flops_per_step
+        loop.programs_of(run, task, Layout(members, strategy)).xla_flops_per_step
         for members, strategy in ((1, "map"), (3, "map"), (3, "vmap"))
     )
     assert packed == pytest.approx([alone, alone], rel=0.1)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from shapes import quick_jit
 
-from scaling_laws import hyper, table
+from scaling_laws import hyper, spec, table
 from scaling_laws.config import RunConfig, replace
 from scaling_laws.table.schema import CURVE_COLUMNS, checked
 from scaling_laws.train import loop, stability, state
@@ -28,14 +28,13 @@ TINY = {
     "optimizer.warmup": 0.0,
 }
 LAYERS = ["embedding", "block_0", "block_1", "block_2", "head"]
-TEXT = np.random.default_rng(0).integers(0, 256, 4000).astype(np.uint8)
-TEXT_T = jnp.asarray(TEXT)
+TEXT = {"tokens": jnp.asarray(np.random.default_rng(0).integers(0, 256, 4000), jnp.uint8)}
 STARTS_KxB = np.arange(16, dtype=np.int32).reshape(4, 4) * 17
 
 
 def at(run):
     """The step of a run, its first state, and its numbers."""
-    step = Step(Shape.of(run, 256))
+    step = Step(Shape.of(run, spec.text(256, 16)))
     template = step.abstract_state()
     named = state.initial(state.named(template), step.rules, 0)
     return step, state.tree(template, named), hyper.hyperparameters(run)
@@ -70,7 +69,7 @@ def test_the_last_step_of_a_dispatch_says_its_gradients_and_updates_by_layer(cha
     alive = jnp.ones((), bool)
     before = advance(first, numbers, TEXT, STARTS_KxB, 2, alive)[0]
     after, *_, layers_2xG = advance(first, numbers, TEXT, STARTS_KxB, 3, alive)
-    gradient = quick_jit(jax.grad(lambda params: step.losses_B(params, TEXT_T, STARTS_KxB[2]).mean()))(before["params"])
+    gradient = quick_jit(jax.grad(lambda params: step.losses_B(params, TEXT, STARTS_KxB[2]).mean()))(before["params"])
     moved = jax.tree.map(np.subtract, after["params"], before["params"])
     grads, moves, sizes = (stacked(step, tree) for tree in (gradient, moved, before["params"]))
     assert stability.layer_names(3) == LAYERS
@@ -98,7 +97,7 @@ def by_hand(run, step, params, start):
 
     model = run.model
     params = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), params)
-    x, largest = params["embedding"][TEXT[start : start + 16]], []
+    x, largest = params["embedding"][np.asarray(TEXT["tokens"])[start : start + 16]], []
     for index in range(model.depth):
         block = jax.tree.map(lambda leaf: leaf[index], params["blocks"]) if "blocks" in params else None  # noqa: B023
         block = block or params[f"block_{index}"]

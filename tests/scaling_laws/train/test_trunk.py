@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from scaling_laws import config, hyper, table
-from scaling_laws.config import ConfigError, RunConfig, replace, trunk_steps, validate_run
+from scaling_laws import config, hyper, table, validation
+from scaling_laws.config import ConfigError, RunConfig, replace, trunk_steps
 from scaling_laws.train import loop, saved
 from scaling_laws.train.member import Order
 
@@ -205,9 +205,9 @@ def test_the_trunk_ends_before_the_cooldown(steps, cooldown, expected):
     ],
 )
 def test_what_leaves_no_trunk_is_refused(changes, words):
-    validate_run(branch(SHORT))
+    validation.validate_run(branch(SHORT))
     with pytest.raises(ConfigError, match=words.replace(".", r"\.")):
-        validate_run(branch(SHORT, **changes))
+        validation.validate_run(branch(SHORT, **changes))
 
 
 def test_curve_points_stand_still_when_the_horizon_moves():

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from scaling_laws import hyper
+from scaling_laws import hyper, spec
 from scaling_laws.config import RunConfig, replace
 from scaling_laws.train import state
 from scaling_laws.train.shape import Shape
@@ -21,7 +21,7 @@ STARTS = np.array([3, 40, 200, 77])
 
 def step_of(weight, **form):
     run = replace(RunConfig(), TINY | {"train.z_loss": weight, "train.accumulation": 1})
-    return Step(dataclasses.replace(Shape.of(run, 256), **form)), hyper.hyperparameters(run)
+    return Step(dataclasses.replace(Shape.of(run, spec.text(256, L)), **form)), hyper.hyperparameters(run)
 
 
 @functools.cache
@@ -42,7 +42,7 @@ def found(task, weight, **form):
 def written_out(task, weight):
     """Chowdhery et al. 2022, section 5: cross-entropy + weight ln(Z)^2, means over all tokens, from the logits."""
     module = step_of(0.0)[0].module
-    windows = task.train[STARTS[:, None] + np.arange(L + 1)].astype(int)
+    windows = task.train["tokens"][STARTS[:, None] + np.arange(L + 1)].astype(int)
 
     def objective(params):
         logits = module.apply({"params": params}, windows[:, :-1])
@@ -59,7 +59,7 @@ def same(found, wanted, **tolerance):
 
 def test_ln_z_is_that_of_numpy(task):
     module = step_of(0.0)[0].module
-    windows = task.train[STARTS[:, None] + np.arange(L + 1)].astype(int)
+    windows = task.train["tokens"][STARTS[:, None] + np.arange(L + 1)].astype(int)
     inputs, targets = windows[:, :-1], windows[:, 1:]
     logits = np.asarray(module.apply({"params": params_of()}, inputs), np.float64)
     wanted = np.log(np.exp(logits).sum(-1))

@@ -1,0 +1,58 @@
+"""Which examples a step reads, and which an evaluation: places in the arrays of a split, chosen on the host.
+
+A pure function of seed and step, so that a resumed run sees the same. Windows of a text: `tasks.batches`. Examples: an
+epoch is a shuffle, each example once; a batch may reach over the end of an epoch. A stream is read on and on.
+"""
+
+import numpy as np
+
+from scaling_laws.config import ConfigError
+from scaling_laws.tasks import batches
+from scaling_laws.tasks.task import Task
+
+HELDOUT = 1 << 30  # where a stream's held-out examples begin; before are those for validation
+LAST = 2**31 - 1  # example of a stream
+
+
+def places(task: Task, data_seed: int, first_step: int, n_steps: int, batch_size: int) -> np.ndarray:
+    """(n_steps, batch_size) int32: what the steps from `first_step` on read of the train split."""
+    if task.spec.source == "windows":
+        (context,) = task.spec.shape
+        return batches.window_starts(task.length("train"), context, data_seed, first_step, n_steps, batch_size)
+    first = first_step * batch_size
+    if task.spec.source == "stream":
+        if first + n_steps * batch_size > LAST:
+            raise ConfigError(f"train.steps: more than {LAST} examples of a stream; allowed: at most so many")
+        return np.arange(first, first + n_steps * batch_size, dtype=np.int32).reshape(n_steps, batch_size)
+    return batches.shuffled(task.length("train"), data_seed, first, n_steps * batch_size).reshape(n_steps, batch_size)
+
+
+def evaluated(task: Task, split: str, n_targets: int) -> np.ndarray:
+    """(n,) int32: places in a split that an evaluation of `n_targets` targets reads; all of it where it has fewer."""
+    if task.spec.source == "windows":
+        return batches.eval_starts(task.length(split), task.spec.shape[0], n_targets)
+    if task.spec.source == "stream":
+        return np.arange(min(n_targets, HELDOUT), dtype=np.int32)
+    available = task.length(split)
+    n_examples = min(available, n_targets)
+    return (np.arange(n_examples, dtype=np.int64) * available // n_examples).astype(np.int32)
+
+
+def evaluation(task: Task) -> dict[str, np.ndarray]:
+    """The arrays of both splits for evaluations, `valid` first: one program serves both."""
+    if task.spec.source == "stream":
+        return {"stream": np.array(1, np.int32), **task.fixed}
+    joined = {name: np.concatenate([task.valid[name], task.heldout[name]]) for name in task.valid}
+    return {**joined, **task.fixed}
+
+
+def offset(task: Task, split: str) -> int:
+    """Where the places of `split` begin in the arrays of `evaluation`."""
+    if split == "valid":
+        return 0
+    return HELDOUT if task.spec.source == "stream" else task.length("valid")
+
+
+def training(task: Task) -> dict[str, np.ndarray]:
+    """The arrays to train on."""
+    return {**task.train, **task.fixed}
