@@ -22,12 +22,20 @@ COMMON = {
     "model.head_init": "small",
     "optimizer.clip_norm": 0.0,
 }
+CONVNET = {
+    "model.family": "convnet",
+    "model.width": 32,
+    "model.depth": 1,
+    "train.base_width": 16,
+    "train.base_depth": 1,
+    "train.batch_size": 8,
+}
 FAMILIES = {
     "mlp": {"model.family": "mlp", "train.batch_size": 32},
     "plain": {"model.family": "mlp", "model.residual": False, "train.batch_size": 32},
     "vit": {"model.family": "vit", "model.head_dim": 8, "train.batch_size": 32},
-    "convnet": {"model.family": "convnet", "train.batch_size": 8},
-    "separable": {"model.family": "convnet", "model.convolution": "separable", "train.batch_size": 8},
+    "convnet": CONVNET,
+    "separable": CONVNET | {"model.convolution": "separable"},
     "towers": {"model.family": "recommender", "train.batch_size": 256},
     "factors": {"model.family": "recommender", "model.depth": 0, "train.batch_size": 1024},
 }
@@ -72,6 +80,8 @@ PASSING = {
     "vit width sgd": ((32, 256), sgd(0.02), MORE),
     "vit depth adamw": ((4, 32), adam(1e-3) | base(4), range(3)),
     "vit depth sgd": ((8, 64), sgd(0.02) | base(1), range(3)),
+    "convnet width sgd": ((16, 128), sgd(0.03), range(3)),
+    "separable width adamw": ((16, 128), adam(3e-3), range(3)),
     "towers width adamw": ((32, 256), adam(0.02), range(3)),
     "towers width sgd": ((64, 512), sgd(0.3), range(3)),
     "towers depth adamw": ((8, 64), adam(0.01) | base(8), range(3)),
@@ -110,6 +120,7 @@ RULES = {
     "plain adamw plain weight_decay": (HIDDEN, adam(3e-3) | {"optimizer.weight_decay": 30.0}),
     "vit sgd input learning_rate": ("embedded", sgd(0.1)),
     "vit sgd position learning_rate": ("embedded", sgd(0.1)),
+    "convnet adamw transition learning_rate": ("block_1/stream", adam(3e-3)),
     "factors sgd table learning_rate": ("embedded", sgd(1.0)),
     "factors adamw table epsilon": ("embedded", adam(0.05) | EPSILON),
     "factors adamw forward logits": ("logits", adam(0.05)),
@@ -121,7 +132,7 @@ RULES = {
 def test_without_the_rule_the_check_fails(tasks, name):
     family, _, row, field = name.split()
     layer, settings = RULES[name]
-    sizes = (512, 4096) if row == "forward" else (64, 512)
+    sizes = (16, 128) if family in ("convnet", "separable") else (512, 4096) if row == "forward" else (64, 512)
     alone = "" if row == "forward" else row
     settings = COMMON | FAMILIES[family] | settings
     assert_only_the_rule_keeps(layer, (row, field), tasks[family], "width", sizes, settings, alone=alone)
