@@ -52,7 +52,7 @@ def train_once(config: RunConfig, workdir: Path) -> dict[str, Any] | Asked:
             if row["run_id"] == run_id and row["status"] in SETTLED:
                 print(f"{run_id}: {row['status']} already in {workdir}, not trained again")
                 return row
-        unchanged.check(journal.rows(), config.task.path, task.content_hash, workdir)
+        unchanged.check(journal.rows(), config.task, task.content_hash, workdir)
         from scaling_laws.train import loop
         from scaling_laws.train.programs import keep_compiled
         from scaling_laws.train.watch import Watch

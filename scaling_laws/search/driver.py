@@ -57,7 +57,7 @@ def run_search(
     first = config.replace(search.base, next(search.arms())).task
     facts = tasks.facts(first)
     with table.Journal(workdir, say) as journal, Pool(n_workers, first, workdir, facts.corpus_hash) as pool:
-        unchanged.check(journal.rows(), first.path, facts.corpus_hash, workdir)
+        unchanged.check(journal.rows(), first, facts.corpus_hash, workdir)
         trials = Trials(storage or workdir / STORAGE, search, _owner(workdir), workdir)
         asking = _Asking(search, trials, tasks, n_workers, journal.rows(), say)
         summary = execute(

@@ -95,7 +95,7 @@ def train_runs(
     """Do what is left of `runs`, and of what `more` names, and compact the tables: what was done, and all rows."""
     choices = Choices(Packing.of(config.sweep), Packing.options(config.sweep))
     with table.Journal(workdir, say) as journal, Pool(n_workers, config.task, workdir, facts.corpus_hash) as pool:
-        unchanged.check(journal.rows(), config.task.path, facts.corpus_hash, workdir)
+        unchanged.check(journal.rows(), config.task, facts.corpus_hash, workdir)
         limits = Limits(config.sweep.stop_seconds, config.sweep.hang_seconds)
         summary = execute(runs, facts, pool, journal, say=say, more=more, choices=choices, limits=limits)
         table.compact(workdir)

@@ -146,7 +146,7 @@ def test_a_corpus_that_has_changed_is_named(call, tmp_path, capsys):
     before = (tmp_path / "runs" / "journal.jsonl").read_bytes()
     capsys.readouterr()
     assert call(tmp_path / "runs", task__path=str(place)) == 2
-    assert "is not the text that run" in capsys.readouterr().err
+    assert "is not what run" in capsys.readouterr().err
     assert (tmp_path / "runs" / "journal.jsonl").read_bytes() == before
     assert call(tmp_path / "other", task__path=str(place)) == 0
 
