@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scaling_laws.tasks.batches import eval_starts, window_starts, windows_per_epoch
+from scaling_laws.tasks.batches import eval_starts, shuffled, window_starts, windows_per_epoch
 
 shapes = st.tuples(st.integers(1, 40), st.integers(1, 900)).map(lambda pair: (pair[0] + pair[1], pair[0]))
 
@@ -96,3 +96,19 @@ def test_less_than_a_window_is_refused(call):
 def test_more_than_int32_is_refused():
     with pytest.raises(ValueError, match="allowed: at most 2147483647"):
         eval_starts(2**31, 10, 5)
+
+
+@given(st.integers(1, 40), st.integers(0, 5), st.integers(0, 100), st.integers(0, 90))
+def test_examples_come_each_once_an_epoch_wherever_reading_begins(n_examples, seed, first, count):
+    whole = shuffled(n_examples, seed, 0, first + count)
+    np.testing.assert_array_equal(shuffled(n_examples, seed, first, count), whole[first:])
+    for start in range(0, len(whole) - n_examples + 1, n_examples):
+        assert sorted(whole[start : start + n_examples].tolist()) == list(range(n_examples))
+
+
+def test_epochs_and_seeds_shuffle_examples_differently():
+    epochs = shuffled(50, 0, 0, 100).reshape(2, 50)
+    assert not np.array_equal(*epochs)
+    assert not np.array_equal(epochs[0], shuffled(50, 1, 0, 50))
+    with pytest.raises(ValueError, match="n_examples"):
+        shuffled(0, 0, 0, 1)
