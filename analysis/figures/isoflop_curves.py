@@ -13,7 +13,8 @@ from analysis.study import Study
 
 NAME = "isoflop_curves"
 CURVE_POINTS = 60
-CURVES = {"parabola": "parabola", "akima": "Akima's interpolation", "surface": "fitted law at its minima"}
+CURVES = {"parabola": "parabola", "log_parabola": "parabola of ln loss"}
+CURVES |= {"akima": "Akima's interpolation", "surface": "fitted law at its minima"}
 BOTTOM = "N* of the fitted law"
 
 

@@ -28,36 +28,38 @@ def minimum(cell: Cell, weights_BxN: np.ndarray, noise: float | None, seed: int)
     """The budget's minimum. Resamples: every size with `noise` (sd of ln loss of one run), else runs by `weights`."""
     log_loss = np.log(cell.mean_by_size(cell.loss))
     log_n, value = (float(part[0]) for part in lowest(cell.sizes[None], log_loss[None]))
-    drawn = _noisy(cell, log_loss, noise, len(weights_BxN), seed) if noise else _resampled(cell, weights_BxN)
+    drawing = _noisy(cell, log_loss, noise, len(weights_BxN), seed) if noise else _resampled(cell, weights_BxN)
+    drawn, drawn_loss = drawing
     reason = edge_reason(cell, log_n)
     if not reason and len(drawn) and np.isfinite(drawn).mean() < 0.5:
         reason = f"edge: only {np.isfinite(drawn).mean():.0%} of the resamples have an interior minimum"
     curve = functools.partial(_curve, cell.sizes, log_loss)
-    return Minimum(log_n, cell.log_d(log_n), float(np.exp(value)), curve, drawn, cell.log_d(drawn), reason)
+    return Minimum(log_n, cell.log_d(log_n), value, curve, drawn, cell.log_d(drawn), drawn_loss, reason)
 
 
-def _noisy(cell: Cell, log_loss: np.ndarray, noise: float, resamples: int, seed: int) -> np.ndarray:
+def _noisy(cell: Cell, log_loss: np.ndarray, noise: float, resamples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(B,) ln N* and ln loss."""
     repeats = np.bincount(np.searchsorted(cell.sizes, cell.log_n))
     rng = np.random.default_rng((seed, int(cell.rows[0])))
     shaken = log_loss + noise / np.sqrt(repeats) * rng.standard_normal((resamples, len(log_loss)))
-    return lowest(np.broadcast_to(cell.sizes, shaken.shape), shaken)[0]
+    return lowest(np.broadcast_to(cell.sizes, shaken.shape), shaken)
 
 
-def _resampled(cell: Cell, weights_BxN: np.ndarray) -> np.ndarray:
-    """(B,) ln N* through the sizes that each resample drew; resamples with as many sizes go together."""
+def _resampled(cell: Cell, weights_BxN: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(B,) ln N* and ln loss through the sizes that each resample drew; resamples with as many sizes go together."""
     which = np.searchsorted(cell.sizes, cell.log_n)
     member = (which[:, None] == np.arange(len(cell.sizes))).astype(float)
     count = weights_BxN @ member
     with np.errstate(invalid="ignore", divide="ignore"):
         log_loss = np.log((weights_BxN * cell.loss) @ member / count)
     sizes = (count > 0).sum(axis=1)
-    drawn = np.full(len(weights_BxN), np.nan)
+    drawn, heights = np.full((2, len(weights_BxN)), np.nan)
     for u in np.unique(sizes[sizes >= LEAST_SIZES]):
         mine = sizes == u
         kept = count[mine] > 0
         nodes = np.broadcast_to(cell.sizes, kept.shape)[kept].reshape(-1, u)
-        drawn[mine] = lowest(nodes, log_loss[mine][kept].reshape(-1, u))[0]
-    return drawn
+        drawn[mine], heights[mine] = lowest(nodes, log_loss[mine][kept].reshape(-1, u))
+    return drawn, heights
 
 
 def lowest(x_BxU: np.ndarray, y_BxU: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

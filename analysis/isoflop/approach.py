@@ -12,7 +12,8 @@ from analysis.isoflop.through import Line, Sampling, spread
 from analysis.load import DataError, Runs, row_list
 from scaling_laws.config import ConfigError, nearest
 
-METHODS = ("parabola", "akima", "surface")
+METHODS = ("parabola", "log_parabola", "akima", "surface")
+PARABOLAS = {"parabola": parabola.place, "log_parabola": parabola.place_of_log}
 WEIGHTS = ("equal", "inverse_variance")
 MIN_SIZES = 4
 
@@ -62,10 +63,12 @@ def isoflop(
         groups=groups,
         line=line.through("log_n"),
         d_line=line.through("log_d"),
+        loss_line=line.through("log_loss"),
         line_samples=line.samples("drawn"),
         d_line_samples=line.samples("drawn_d"),
         a_interval=line.interval("drawn"),
         b_interval=line.interval("drawn_d"),
+        c_interval=_negative(line.interval("drawn_loss")),
         level=level,
         name=slope_name(np.exp(line.log_c), len(kept)),
         notes=(*_notes(groups, min_points), *filter(None, [unknown])),
@@ -124,8 +127,8 @@ def _minimum(method: str, cell: Cell, sampling: Sampling, law: Fit | None) -> Mi
         assert law is not None
         return through_surface.minimum(cell, law, sampling.count)
     weights = sampling.weights_BxN[:, cell.rows]
-    if method == "parabola":
-        return parabola.minimum(cell, weights)
+    if method in PARABOLAS:
+        return parabola.minimum(cell, weights, logarithmic=method == "log_parabola")
     return akima.minimum(cell, weights, sampling.noise, sampling.seed)
 
 
@@ -135,7 +138,7 @@ def _shifts(method: str, law: Fit | None, cells: list[Cell]) -> np.ndarray:
         return np.zeros(len(cells))
     if law is None or law.frontier is None:
         return np.full(len(cells), np.nan)
-    return bias.shifts(law.frontier, cells, parabola.place if method == "parabola" else akima.place)
+    return bias.shifts(law.frontier, cells, PARABOLAS.get(method, akima.place))
 
 
 def _group(cell: Cell, found: Minimum, shift: float, sampling: Sampling) -> Group:
@@ -150,13 +153,17 @@ def _group(cell: Cell, found: Minimum, shift: float, sampling: Sampling) -> Grou
         loss=cell.loss,
         n_opt=float(np.exp(found.log_n)),
         d_opt=float(np.exp(found.log_d)),
-        loss_opt=found.loss,
+        loss_opt=float(np.exp(found.log_loss)),
         reason=found.reason,
         curve=found.curve,
         n_opt_interval=interval,
         n_opt_sd=sd,
         bias_log10_n=shift,
     )
+
+
+def _negative(pair: tuple[float, float] | None) -> tuple[float, float] | None:
+    return None if pair is None else (-pair[1], -pair[0])
 
 
 def _short(cell: Cell, min_points: int) -> Group:

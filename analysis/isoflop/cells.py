@@ -51,10 +51,11 @@ class Minimum:
 
     log_n: float
     log_d: float
-    loss: float
+    log_loss: float
     curve: Callable[[Any], np.ndarray]
     drawn: np.ndarray
     drawn_d: np.ndarray  # ln D*
+    drawn_loss: np.ndarray  # ln loss there
     reason: str = ""
 
 
@@ -67,6 +68,11 @@ def cells_of(runs: Runs) -> tuple[np.ndarray, list[Cell]]:
 def _cell(runs: Runs, members: np.ndarray, budget: float) -> Cell:
     rows = np.flatnonzero(members)[np.argsort(runs["n_params"][members], kind="stable")]
     return Cell(budget, rows, *(runs[name][rows].astype(float) for name in ("n_params", "tokens", "loss")))
+
+
+def logs(losses: Any) -> Any:
+    """ln loss, NaN of what a parabola puts at or below 0."""
+    return np.log(np.where(losses > 0, losses, np.nan))
 
 
 def edge_reason(cell: Cell, log_n: float) -> str:

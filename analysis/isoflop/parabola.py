@@ -1,5 +1,8 @@
 """The minimum of a parabola in ln N, fitted to the loss of one budget by least squares (Hoffmann et al. 2022, 3.2).
 
+Or to the logarithm of the loss: where nothing is irreducible the loss falls by powers of ten, its noise with it, and
+squared errors of few runs have means that one run decides. ln loss is then what noise is equal in.
+
 Dimension letters: B resamples (or 1), N runs.
 """
 
@@ -8,19 +11,21 @@ from typing import Any
 
 import numpy as np
 
-from analysis.isoflop.cells import Cell, Minimum, edge_reason, lowest_reason
+from analysis.isoflop.cells import Cell, Minimum, edge_reason, logs, lowest_reason
 
 
 @dataclasses.dataclass(frozen=True)
 class Parabola:
-    """c0 + c1 u + c2 u^2 with u = ln N - center."""
+    """c0 + c1 u + c2 u^2 with u = ln N - center; `logarithmic`: of ln loss."""
 
     coefficients: tuple[float, float, float]
     center: float
+    logarithmic: bool = False
 
     def __call__(self, n_params: Any) -> np.ndarray:
         """The fitted loss at N."""
-        return np.polynomial.polynomial.polyval(np.log(n_params) - self.center, self.coefficients)
+        found = np.polynomial.polynomial.polyval(np.log(n_params) - self.center, self.coefficients)
+        return np.exp(found) if self.logarithmic else found
 
 
 def place(log_n: np.ndarray, loss: np.ndarray) -> float:
@@ -29,18 +34,37 @@ def place(log_n: np.ndarray, loss: np.ndarray) -> float:
     return float(vertices(parabolas(log_n - center, loss, np.ones((1, len(loss)))))[0] + center)
 
 
-def minimum(cell: Cell, weights_BxN: np.ndarray) -> Minimum:
-    """The budget's minimum; `weights` say how often each of its runs was drawn."""
+def place_of_log(log_n: np.ndarray, loss: np.ndarray) -> float:
+    """ln N* of the parabola through ln loss; NaN where it has no minimum."""
+    return place(log_n, np.log(loss))
+
+
+def minimum(cell: Cell, weights_BxN: np.ndarray, logarithmic: bool = False) -> Minimum:
+    """The budget's minimum; `weights` say how often each of its runs was drawn, `logarithmic`: of ln loss."""
     center = float(cell.log_n.mean())
-    u = cell.log_n - center
-    fitted = parabolas(u, cell.loss, np.ones((1, len(u))))
+    u, height = cell.log_n - center, np.log(cell.loss) if logarithmic else cell.loss
+    fitted, resampled = parabolas(u, height, np.ones((1, len(u)))), parabolas(u, height, weights_BxN)
     log_n = float(vertices(fitted)[0] + center)
-    drawn = vertices(parabolas(u, cell.loss, weights_BxN)) + center
+    drawn = vertices(resampled) + center
     drawn = np.where((drawn >= cell.log_n[0]) & (drawn <= cell.log_n[-1]), drawn, np.nan)
-    curve = Parabola((float(fitted[0, 0]), float(fitted[0, 1]), float(fitted[0, 2])), center)
+    curve = Parabola((float(fitted[0, 0]), float(fitted[0, 1]), float(fitted[0, 2])), center, logarithmic)
     no_minimum = "" if np.isfinite(log_n) else "edge: the parabola opens downwards, no minimum"
-    reason = no_minimum or edge_reason(cell, log_n) or lowest_reason(cell)
-    return Minimum(log_n, cell.log_d(log_n), float(curve(np.exp(log_n))), curve, drawn, cell.log_d(drawn), reason)
+    return Minimum(
+        log_n=log_n,
+        log_d=cell.log_d(log_n),
+        log_loss=float(logs(curve(np.exp(log_n)))),
+        curve=curve,
+        drawn=drawn,
+        drawn_d=cell.log_d(drawn),
+        drawn_loss=_log_heights(resampled, drawn - center, logarithmic),
+        reason=no_minimum or edge_reason(cell, log_n) or lowest_reason(cell),
+    )
+
+
+def _log_heights(parabola_Bx3: np.ndarray, u_B: np.ndarray, logarithmic: bool) -> np.ndarray:
+    """(B,) ln loss of each parabola at its own u."""
+    height = (parabola_Bx3 * u_B[:, None] ** np.arange(3)).sum(axis=1)
+    return height if logarithmic else logs(height)
 
 
 def parabolas(u_N: np.ndarray, loss_N: np.ndarray, weights_BxN: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What approach 2 found: one minimum a budget, and the lines ln N* and ln D* over ln C.
+"""What approach 2 found: one minimum a budget, and the lines of ln N*, ln D* and ln loss* over ln C.
 
 Dimension letters: B resamples.
 """
@@ -48,15 +48,20 @@ class Group:
 
 @dataclasses.dataclass(frozen=True)
 class Isoflop:
-    """All budgets and the lines ln N* and ln D* over ln C through those whose minimum is interior."""
+    """All budgets and the lines of ln N*, ln D* and ln loss* over ln C through those whose minimum is interior.
+
+    That of the loss takes no floor off it: a power of C where nothing is irreducible, else a local slope.
+    """
 
     groups: tuple[Group, ...]
     line: tuple[float, float]  # ln N* = line[0] + line[1] ln C; NaN with fewer than two interior budgets
     d_line: tuple[float, float]
+    loss_line: tuple[float, float]
     line_samples: np.ndarray  # (n_bootstrap, 2)
     d_line_samples: np.ndarray
     a_interval: tuple[float, float] | None
     b_interval: tuple[float, float] | None
+    c_interval: tuple[float, float] | None
     level: float
     name: str  # "exponent", or "local slope" below two decades of C or five budgets
     notes: tuple[str, ...]
@@ -75,6 +80,11 @@ class Isoflop:
     def b(self) -> float:
         """Exponent of D* in C."""
         return self.d_line[1]
+
+    @property
+    def c(self) -> float:
+        """Exponent of loss* in 1/C."""
+        return -self.loss_line[1]
 
     def n_opt(self, flops: Any) -> np.ndarray:
         """N* on the line."""
@@ -99,10 +109,13 @@ class Isoflop:
             "law_residual_sd",
             "b",
             "b_interval",
+            "c",
+            "c_interval",
             "level",
             "name",
             "line",
             "d_line",
+            "loss_line",
         )
         groups = [group.to_json() for group in self.groups]
         found = {name: getattr(self, name) for name in (*names, "weights", "draws")}

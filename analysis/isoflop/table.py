@@ -8,6 +8,7 @@ from analysis.isoflop.result import Group, Isoflop, interior
 from scaling_laws.units import loss_text
 
 COLUMNS = (10, 6, 10, 22, 10, 11, 11)
+LINE_COLUMNS = (14, 9, 19, 10, 10, 11, 19, 0)
 HEAD = ("C (FLOPs)", "sizes", "N*", "interval", "D*", "loss*", "N* biased")
 
 
@@ -19,9 +20,9 @@ def lines(results: Mapping[str, Isoflop], method: str, missing: Mapping[str, str
         _row(HEAD),
         *(_minimum(group) for group in found.groups if group.fitted),
     ]
-    text += ["", f"{'N* ~ C^a':<12}{'a':<10}{'interval':<20}{'a biased':<11}{'D* ~ C^b':<10}from"]
+    text += ["", _cells(("N* ~ C^a", "a", "interval", "a biased", "D* ~ C^b", "L* ~ C^-c", "interval", "from"))]
     text += [_line(result) for result in results.values()]
-    text += [f"{name:<12}-         {reason}" for name, reason in missing.items()]
+    text += [f"{_cells((name, '-'))}  {reason}" for name, reason in missing.items()]
     drawn = {name: item.draws for name, item in results.items() if item.draws}
     text += [f"{found.level:.0%} intervals by {name}: resampled {draws}" for name, draws in drawn.items()]
     text += filter(None, [bias_sentence(found)])
@@ -44,7 +45,8 @@ def bias_sentence(found: Isoflop) -> str:
 
 
 def _named(method: str) -> str:
-    names = {"parabola": "a parabola in ln N", "akima": "Akima's interpolation", "surface": "the fitted law"}
+    names = {"parabola": "a parabola in ln N", "log_parabola": "a parabola of ln loss in ln N"}
+    names |= {"akima": "Akima's interpolation", "surface": "the fitted law"}
     return names[method]
 
 
@@ -63,10 +65,15 @@ def _line(found: Isoflop) -> str:
     called = "" if found.name == "exponent" else f"; a {found.name}"
     weighed = ", weighted by 1/sd^2" if found.weights == "inverse_variance" else ""
     if not math.isfinite(found.a):
-        return f"{found.method:<12}{'-':<10}fewer than two budgets with an interior minimum"
+        return _cells((found.method, "-")) + "  fewer than two budgets with an interior minimum"
     biased = f"{found.a_bias:+.4f}" if math.isfinite(found.a_bias) else ""
-    numbers = f"{found.a:<10.4f}{_interval(found.a_interval, 4):<20}{biased:<11}{found.b:<10.4f}"
-    return f"{found.method:<12}{numbers}{kept}{weighed}{called}"
+    size = f"{found.a:.4f}", _interval(found.a_interval, 4), biased, f"{found.b:.4f}"
+    loss = f"{found.c:.4f}", _interval(found.c_interval, 4)
+    return _cells((found.method, *size, *loss, f"{kept}{weighed}{called}"))
+
+
+def _cells(cells: tuple[str, ...]) -> str:
+    return "".join(f"{cell:<{width}}" for cell, width in zip(cells, LINE_COLUMNS, strict=False)).rstrip()
 
 
 def _row(cells: tuple[str, ...]) -> str:

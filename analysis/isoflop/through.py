@@ -1,4 +1,4 @@
-"""The straight line of ln N* (or ln D*) over ln C through the budgets that were kept, and its resamples.
+"""The straight line of ln N* (or ln D*, ln loss*) over ln C through the budgets that were kept, and its resamples.
 
 Dimension letters: B resamples, K budgets that carry the line, N runs.
 """

@@ -21,11 +21,13 @@ def minimum(cell: Cell, fitted: Fit, resamples: int) -> Minimum:
         raise ConfigError(f"method: 'surface' with law {fitted.law!r}; allowed: a law with a frontier over N and D")
     with np.errstate(divide="ignore", invalid="ignore"):
         log_n, log_d = (float(np.log(value(cell.budget))) for value in (front.n_opt, front.d_opt))
-        drawn = drawn_d = np.full(resamples, np.nan)
+        log_loss = float(np.log(front.loss(cell.budget)))
+        n, d, loss = np.full((3, resamples), np.nan)
         if fitted.samples and resamples:
-            drawn, drawn_d = (np.log(values(cell.budget)) for values in (front.n_opt_samples, front.d_opt_samples))
+            parts = front.n_opt_samples, front.d_opt_samples, front.loss_samples
+            n, d, loss = (np.log(values(cell.budget)) for values in parts)
     curve = functools.partial(_curve, fitted, cell.budget)
-    return Minimum(log_n, log_d, float(front.loss(cell.budget)), curve, drawn, drawn_d, edge_reason(cell, log_n))
+    return Minimum(log_n, log_d, log_loss, curve, n, d, loss, edge_reason(cell, log_n))
 
 
 def _curve(fitted: Fit, budget: float, n_params: Any) -> np.ndarray:

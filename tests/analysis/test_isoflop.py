@@ -127,6 +127,30 @@ def test_seeds_are_points_of_their_own_and_parabolas_agree_with_polyfit(law):
         assert np.log(group.n_opt) == pytest.approx(-fitted[1] / (2 * fitted[0]), rel=1e-8)
 
 
+@pytest.mark.parametrize("method", isoflop.METHODS)
+def test_the_loss_of_the_minima_is_a_power_of_c_where_nothing_is_irreducible(method):
+    pure = {**HOFFMANN_2022.coefficients, "E": 0.0}
+    c = pure["alpha"] * pure["beta"] / (pure["alpha"] + pure["beta"])  # Hoffmann et al. 2022, equation 4, put into L
+    noiseless = isoflop_runs(BUDGETS, 8, law=pure)
+    found = isoflop.isoflop(noiseless, method)
+    assert found.c == pytest.approx(c, abs=1e-6)
+    hits = 0
+    for seed in range(20):
+        drawn = isoflop.isoflop(isoflop_runs(BUDGETS, 8, 9, pure, 0.01, seed), method, bootstrap=100, seed=seed)
+        hits += drawn.c_interval[0] < c < drawn.c_interval[1]
+    assert hits >= 14  # 90 % nominal
+
+
+def test_a_parabola_of_ln_loss_counts_a_run_by_its_ratio_to_the_curve():
+    rng = np.random.default_rng(0)
+    runs = isoflop_runs(BUDGETS, 8, 9, {**HOFFMANN_2022.coefficients, "E": 0.0})
+    loss = runs["loss"] * np.where(rng.uniform(size=len(runs)) < 0.1, 1.05, 1.0)
+    for group in isoflop.isoflop(runs_from({**runs.columns, "loss": loss}), "log_parabola").groups:
+        fitted = np.polyfit(np.log(group.n_params), np.log(group.loss), 2)
+        assert np.log(group.n_opt) == pytest.approx(-fitted[1] / (2 * fitted[0]), rel=1e-8)
+        assert group.loss_opt == pytest.approx(np.exp(np.polyval(fitted, np.log(group.n_opt))), rel=1e-8)
+
+
 def test_akima_is_scipys_interpolation_and_its_lowest_point():
     rng = np.random.default_rng(3)
     x = np.sort(rng.uniform(0, 9, (40, 9)), axis=1)
@@ -191,7 +215,9 @@ def test_a_budget_whose_resamples_mostly_end_at_the_edge_is_dropped_by_akima(law
     assert not any(group.edge for group in found.groups[:-1])
 
 
-@pytest.mark.parametrize(("method", "extra"), [("parabola", {}), ("akima", {}), ("akima", {"noise": 0.003})])
+@pytest.mark.parametrize(
+    ("method", "extra"), [("parabola", {}), ("log_parabola", {}), ("akima", {}), ("akima", {"noise": 0.003})]
+)
 def test_intervals_cover_the_truth(method, extra, law):
     truth = exact().a
     hits = 0
@@ -263,7 +289,7 @@ def test_the_command_line(tmp_path):
         assert words in done.stdout
     data = json.loads((tmp_path / "o.json").read_text())
     assert data["method"] == "akima"
-    assert set(data["methods"]) == {"parabola", "akima", "surface"}
+    assert set(data["methods"]) == {"parabola", "log_parabola", "akima", "surface"}
     for words in ((*common, "--method=akimo"), (*common, "--line_weights=odd"), ("--runs=nothing.csv",)):
         failed = run_command("analysis.isoflop", *words)
         assert failed.returncode == 2
