@@ -190,7 +190,7 @@ class _Pack:
     def evaluate(self, split: str, n_tokens: int, state: Any = None) -> Evaluated:
         """Examples with `n_tokens` targets of `valid` or `heldout` under the present parameters or those in `state`."""
         began = time.perf_counter()
-        size = self.programs.shape.batch_size
+        size = self.programs.shape.eval_batch
         places = order.evaluated(self.task, split, n_tokens)
         starts = places + np.int32(order.offset(self.task, split))
         padded = np.concatenate([starts, np.zeros(-len(starts) % size, np.int32)]).reshape(-1, size)

@@ -1,6 +1,7 @@
 """What a compiled program depends on. Everything else is an argument of it."""
 
 import dataclasses
+import math
 
 import jax
 
@@ -8,6 +9,8 @@ from scaling_laws.config import ModelConfig, RunConfig
 from scaling_laws.parametrization import Scheme
 from scaling_laws.spec import Spec
 from scaling_laws.train import parts
+
+EVALUATED = 256  # targets an evaluation's program takes at least: a batch of one example would be all dispatching
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,6 +21,7 @@ class Shape:
     scheme: Scheme
     spec: Spec
     batch_size: int
+    eval_batch: int  # a multiple of it
     parts: int  # of a batch, worked through one after the other
     loss_chunks: int  # of a part, for its logits
     steps_per_dispatch: int
@@ -35,6 +39,7 @@ class Shape:
             scheme=Scheme.of(run),
             spec=spec,
             batch_size=run.train.batch_size,
+            eval_batch=run.train.batch_size * math.ceil(EVALUATED / (run.train.batch_size * spec.targets)),
             parts=n_parts,
             loss_chunks=parts.of_loss(run, spec, n_parts),
             steps_per_dispatch=run.train.steps_per_dispatch,

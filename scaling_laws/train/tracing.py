@@ -32,7 +32,7 @@ def functions(shape: Shape, layout: Layout, forms: DataForms, axis: str | None =
         return step.evaluate_B(states.tree({"params": template["params"]}, params)["params"], data, starts)
 
     starts_KxB = jax.ShapeDtypeStruct((shape.steps_per_dispatch, shape.batch_size), jnp.int32)
-    starts_B = jax.ShapeDtypeStruct((shape.batch_size,), jnp.int32)
+    starts_B = jax.ShapeDtypeStruct((shape.eval_batch,), jnp.int32)
     train_data, eval_data = forms.structs()
     count, alive = jax.ShapeDtypeStruct((), jnp.int32), jax.ShapeDtypeStruct((), jnp.bool_)
     packed = (states.named(template), hyper.hyperparameters(RunConfig()), starts_KxB, alive)
