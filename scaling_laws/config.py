@@ -225,6 +225,12 @@ class SweepConfig:
     budgets: tuple[float, ...] = setting(
         (1e11, 2e11, 4e11, 8e11), "training FLOPs of each IsoFLOP group", low=1e4, high=1e30
     )
+    steps: tuple[int, ...] = setting(
+        (),
+        "optimiser steps, in place of budgets: every shape for so many each, a grid over N and D; none: budgets",
+        low=2,
+        high=1 << 40,
+    )
     widths: tuple[int, ...] = setting((16, 24, 32, 48, 64), "widths tried", low=1, high=65536)
     depths: tuple[int, ...] = setting((2,), "depths tried; with aspect_ratio: limits", low=0, high=1024)
     aspect_ratio: float = setting(

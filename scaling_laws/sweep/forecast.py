@@ -16,8 +16,10 @@ def heldout_budget(grid: Plan) -> float:
 def heldout_plan(grid: Plan) -> Plan:
     """Every shape of `sweep.widths` and `sweep.depths` at the held-out budget, the learning rate by the sweep's rule.
 
-    Raises ConfigError where no shape can run there, naming the first refusal, or no seed is asked for.
+    Raises ConfigError where no shape can run there, naming the first refusal, where there are no budgets, or no seed is asked for.
     """
+    if grid.config.sweep.steps:
+        raise ConfigError("sweep.steps: given; allowed: none, but budgets, where a larger one is forecast")
     if not grid.config.sweep.forecast_seeds:
         raise ConfigError("sweep.forecast_seeds: empty; allowed: at least one seed, or sweep.forecast_factor=0")
     sweep = dataclasses.replace(

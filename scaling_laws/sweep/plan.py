@@ -1,4 +1,5 @@
-"""What to run: shapes over width and depth at fixed compute budgets, and what is refused with which reason.
+"""What to run: shapes over width and depth at fixed compute budgets, and what is refused with which reason; or, with
+`sweep.steps`, every shape for the same numbers of steps, a grid over N and D.
 
 Pure and free of JAX. Compute, parameters and epochs are exact, counted from the architecture; the learning rate, and
 with a fitted rule the batch, follow N and D. A plan is a function of the configuration, with the file that `sweep.rule`
@@ -13,6 +14,8 @@ from collections.abc import Iterable
 from scaling_laws import compute, config, families, validation
 from scaling_laws.config import AXIS, ConfigError, ExperimentConfig, ModelConfig, SweepConfig
 from scaling_laws.sweep import trunks
+from scaling_laws.sweep.level import Level, levels
+from scaling_laws.sweep.level import reason as reason_at
 from scaling_laws.sweep.pace import Pace
 from scaling_laws.sweep.planned import (
     PlannedRun,
@@ -26,22 +29,26 @@ from scaling_laws.sweep.sizing import Extent, Sizing
 MOST_SHAPES = 50_000  # shapes x budgets that are looked at
 MOST_RUNS = 5000  # of a plan, which then is made in seconds
 LONG = 1 << 40  # steps
-BUDGET_TOLERANCE = 0.02  # a run whose whole steps miss its budget by more than this share of it is refused
 
 
 @dataclasses.dataclass(frozen=True)
 class Refusal:
-    """A shape that does not run at a budget (every budget when None) and why."""
+    """A shape that does not run at a level (at any when None) and why."""
 
     width: int
     depth: int
-    budget: float | None
+    level: Level | None
     reason: str
+
+    @property
+    def where(self) -> str:
+        """The level in words."""
+        return "everywhere" if self.level is None else str(self.level)
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """The grid of a sweep, budgets ascending. `pace` is what the expected seconds rest on."""
+    """The grid of a sweep, levels ascending. `pace` is what the expected seconds rest on."""
 
     config: ExperimentConfig
     facts: TaskFacts
@@ -68,8 +75,8 @@ def plan(experiment: ExperimentConfig, facts: TaskFacts, pace: Pace | None = Non
     pace = pace or Pace()
     candidates, refusals = _candidates(experiment, facts)
     runs: dict[str, PlannedRun] = {}
-    for index, budget in enumerate(sorted(experiment.sweep.budgets)):
-        group, refused = _group(sizing, facts, pace, candidates, index, budget, MOST_RUNS - len(runs))
+    for index, level in enumerate(levels(experiment.sweep)):
+        group, refused = _group(sizing, facts, pace, candidates, index, level, MOST_RUNS - len(runs))
         refusals += refused
         for planned in group:
             runs.setdefault(planned.run_id, planned)
@@ -83,9 +90,9 @@ def _check(experiment: ExperimentConfig, facts: TaskFacts) -> None:
         if getattr(experiment.model, name) == AXIS and not values:
             raise ConfigError(f"sweep.{name}s: empty while model.{name} is 0; allowed: at least one {name}")
     for name in ("budgets", "seeds", "lr_multipliers"):
-        if not getattr(experiment.sweep, name):
+        if not getattr(experiment.sweep, name) and not (name == "budgets" and experiment.sweep.steps):
             raise ConfigError(f"sweep.{name}: empty; allowed: at least one value")
-    count = _shape_count(experiment) * len(experiment.sweep.budgets)
+    count = _shape_count(experiment) * len(levels(experiment.sweep))
     if count > MOST_SHAPES:
         raise ConfigError(f"sweep.widths: {count} shapes and budgets; allowed: at most {MOST_SHAPES} in all")
     step_tokens = experiment.train.batch_size * facts.spec.targets
@@ -152,27 +159,28 @@ def _group(
     pace: Pace,
     candidates: list[_Candidate],
     index: int,
-    budget: float,
+    level: Level,
     room: int,
 ) -> tuple[list[PlannedRun], list[Refusal]]:
-    """The runs of the `index`-th budget: shapes in ascending order of the candidates, then rates, then seeds.
+    """The runs of the `index`-th level: shapes in ascending order of the candidates, then rates, then seeds.
 
     Raises ConfigError where they are more than there is `room` for.
     """
     sweep = sizing.experiment.sweep
-    extents = {c.model: sizing.extent(c.counts, budget) for c in candidates}
+    extents = {c.model: level.extent(sizing, c.counts) for c in candidates}
     reasons = {
         c.model: sizing.batch_reason(extents[c.model])
-        or _budget_reason(sizing.experiment, c.counts, facts, budget, extents[c.model])
+        or reason_at(sizing.experiment, c.counts, facts, level, extents[c.model])
         for c in candidates
     }
-    centre = _centre(sweep, [c for c in candidates if not reasons[c.model]], budget)
+    centre = _centre(sweep, [c for c in candidates if not reasons[c.model]], level)
     ranked = sorted(candidates, key=lambda c: abs(math.log(c.counts.n_params / centre)))
     fitting = [c for c in ranked if not reasons[c.model]]
-    kept = fitting[: sweep.shapes_per_budget] if sweep.shapes_per_budget else fitting
+    most = sweep.shapes_per_budget if level.budget is not None else 0
+    kept = fitting[:most] if most else fitting
     # a refused shape is worth a line only where it would have been kept
-    within = ranked[: ranked.index(kept[-1])] if sweep.shapes_per_budget and len(kept) < len(fitting) else ranked
-    refused = [Refusal(c.model.width, c.model.depth, budget, reasons[c.model]) for c in within if reasons[c.model]]
+    within = ranked[: ranked.index(kept[-1])] if most and len(kept) < len(fitting) else ranked
+    refused = [Refusal(c.model.width, c.model.depth, level, reasons[c.model]) for c in within if reasons[c.model]]
     repeated = sweep.extra_seeds if not sweep.extra_seed_budgets or index < sweep.extra_seed_budgets else ()
     runs = []
     rank = {c.model: i for i, c in enumerate(kept)}
@@ -182,9 +190,9 @@ def _group(
         )
     for candidate in (c for c in candidates if c.model in rank):
         extra = repeated if rank[candidate.model] < sweep.extra_seed_shapes else ()
-        arms, reason = _arms(sizing, candidate, extents[candidate.model], facts, pace, budget, extra)
+        arms, reason = _arms(sizing, candidate, extents[candidate.model], facts, pace, level.budget, extra)
         runs += arms
-        refused += [Refusal(candidate.model.width, candidate.model.depth, budget, reason)] if reason else []
+        refused += [Refusal(candidate.model.width, candidate.model.depth, level, reason)] if reason else []
     return runs, refused
 
 
@@ -194,32 +202,12 @@ def _arm_count(sweep: SweepConfig, n_shapes: int, n_extra: int) -> int:
     return len(sweep.lr_multipliers) * seeds
 
 
-def _centre(sweep: SweepConfig, fitting: list[_Candidate], budget: float) -> float:
-    """N at the middle of a budget's shapes: the rule of `sweep.center`, or the middle of those that fit."""
-    if sweep.center > 0:
-        return max(sys.float_info.min, sweep.center * (budget / 1e12) ** sweep.center_exponent)
+def _centre(sweep: SweepConfig, fitting: list[_Candidate], level: Level) -> float:
+    """N at the middle of a level's shapes: of a budget the rule of `sweep.center`, or the middle of those that fit."""
+    if sweep.center > 0 and level.budget is not None:
+        return max(sys.float_info.min, sweep.center * (level.budget / 1e12) ** sweep.center_exponent)
     sizes = [c.counts.n_params for c in fitting] or [1]
     return math.sqrt(min(sizes) * max(sizes))
-
-
-def _budget_reason(
-    experiment: ExperimentConfig, counts: compute.Counts, facts: TaskFacts, budget: float, extent: Extent
-) -> str:
-    """Why a shape cannot run at a budget, or an empty string."""
-    sweep, steps, tokens = experiment.sweep, extent.steps, extent.tokens
-    if steps < sweep.min_steps:
-        return f"budget too small: {steps} steps, sweep.min_steps is {sweep.min_steps}"
-    if tokens > sweep.max_epochs * facts.unique_tokens:
-        epochs = tokens / facts.unique_tokens
-        return f"data too small: {epochs:.2f} epochs, sweep.max_epochs is {sweep.max_epochs:g}"
-    warmup = experiment.optimizer.warmup_steps
-    room = config.warmup_limit(config.replace(config.run_part(experiment), {"train.steps": steps}))
-    if warmup > room:
-        return f"budget too small: room for {room} steps of warm-up, optimizer.warmup_steps is {warmup}"
-    miss = abs(counts.flops_per_token * tokens / budget - 1)
-    if miss > BUDGET_TOLERANCE:
-        return f"whole steps miss the budget by {100 * miss:.1f} %; allowed: {100 * BUDGET_TOLERANCE:g} %"
-    return ""
 
 
 def _arms(
@@ -228,10 +216,10 @@ def _arms(
     extent: Extent,
     facts: TaskFacts,
     pace: Pace,
-    budget: float,
+    budget: float | None,
     extra: Iterable[int],
 ) -> tuple[list[PlannedRun], str]:
-    """Rates x seeds of one shape at one budget, and the reason when a rate is out of range."""
+    """Rates x seeds of one shape at one level, and the reason when a rate is out of range."""
     experiment, counts = sizing.experiment, candidate.counts
     sweep, train = experiment.sweep, experiment.train
     train = dataclasses.replace(train, batch_size=extent.batch_size, steps=extent.steps)

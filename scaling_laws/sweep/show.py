@@ -17,7 +17,7 @@ def table(plan: Plan, n_workers: int) -> list[str]:
     """The runs (one line for all seeds of a shape, budget and rate), the totals, then the refusals."""
     groups: dict[tuple, list[PlannedRun]] = {}
     for planned in plan.runs:
-        groups.setdefault((planned.budget, planned.shape, planned.run.optimizer.learning_rate), []).append(planned)
+        groups.setdefault((planned.budget, planned.run.train.steps, planned.shape, planned.run.optimizer.learning_rate), []).append(planned)
     cells = [HEADER, *(_cells(group, plan.facts) for group in groups.values())]
     return [*align(cells), "", *totals(plan, n_workers), *_refusals(plan)]
 
@@ -25,7 +25,7 @@ def table(plan: Plan, n_workers: int) -> list[str]:
 def _cells(group: list[PlannedRun], facts: TaskFacts) -> tuple[str, ...]:
     first = group[0]
     return (
-        f"{first.budget:.3g}",
+        "-" if first.budget is None else f"{first.budget:.3g}",
         str(first.run.model.width),
         str(first.run.model.depth),
         f"{first.counts.n_params:,}",
@@ -76,11 +76,7 @@ def totals(plan: Plan, n_workers: int) -> list[str]:
 
 
 def _refusals(plan: Plan) -> list[str]:
-    lines = []
-    for refusal in plan.refusals:
-        where = "every budget" if refusal.budget is None else f"budget {refusal.budget:.3g}"
-        lines.append(f"refused: {where}, width {refusal.width} depth {refusal.depth}: {refusal.reason}")
-    return lines
+    return [f"refused: {one.where}, width {one.width} depth {one.depth}: {one.reason}" for one in plan.refusals]
 
 
 def plural(count: int, noun: str) -> str:

@@ -55,6 +55,8 @@ class Sizing:
             ):
                 if given != held:
                     raise ConfigError(f"{field}: {given}; allowed: {held}, which {sweep.rule} was fitted to")
+            if sweep.steps and rule.batch_tokens is not None:
+                raise ConfigError("sweep.steps: given; allowed: none with a rule that sets the batch of a budget")
             return cls(experiment, targets, rule.learning_rate, rule.source, rule)
         if sweep.lr_coefficient:
             law = PowerLaw(sweep.lr_coefficient, sweep.lr_n_exponent, sweep.lr_d_exponent)
@@ -64,7 +66,13 @@ class Sizing:
     def extent(self, counts: compute.Counts, budget: float) -> Extent:
         """Whole steps nearest to a budget of training FLOPs, of the rule's batch or `train.batch_size`."""
         batch = self._batch(counts, budget)
-        steps = whole_steps(budget, counts, batch * self.targets)
+        return self._of_steps(batch, whole_steps(budget, counts, batch * self.targets))
+
+    def of_steps(self, steps: int) -> Extent:
+        """So many steps of `train.batch_size`."""
+        return self._of_steps(self.experiment.train.batch_size, steps)
+
+    def _of_steps(self, batch: int, steps: int) -> Extent:
         return Extent(batch, steps, steps * batch * self.targets)
 
     def _batch(self, counts: compute.Counts, budget: float) -> int:

@@ -112,9 +112,11 @@ def endings(summary: Summary) -> list[str]:
 
 
 def _nothing(grid: Plan) -> str:
-    first = grid.refusals[0]
-    where = "any budget" if first.budget is None else f"{first.budget:.3g} FLOPs"
+    first, sweep = grid.refusals[0], grid.config.sweep
+    levels = f"sweep.steps: no shape fits any of {len(sweep.steps)}"
+    if not sweep.steps:
+        levels = f"sweep.budgets: no shape fits any of {len(sweep.budgets)}"
     return (
-        f"sweep.budgets: no shape fits any of {len(grid.config.sweep.budgets)}; the first refusal of "
-        f"{len(grid.refusals)}: width {first.width} depth {first.depth} at {where}: {first.reason}"
+        f"{levels}; the first refusal of {len(grid.refusals)}: "
+        f"width {first.width} depth {first.depth}, {first.where}: {first.reason}"
     )

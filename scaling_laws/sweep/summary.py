@@ -71,7 +71,8 @@ class Summary:
 
 def describe_row(row: Mapping[str, Any], index: int, total: int) -> str:
     """One line for the log when a run has ended."""
-    place = f"batch {row['batch_size']}" if row["budget"] is None else f"budget {row['budget']:.3g}"
+    budget = row["budget"]
+    place = f"batch {row['batch_size']} steps {row['steps']:,}" if budget is None else f"budget {budget:.3g}"
     head = f"[{index}/{total}] width {row['width']} depth {row['depth']} {place}"
     head += f" lr {row['learning_rate']:.3g} seed {row['seed']}"
     if row["status"] != "finished":

@@ -56,6 +56,11 @@ def test_no_shape_there_is_one_line_with_the_reason(experiment, facts):
         forecast.forecast_runs(planned, 1e4)
 
 
+def test_a_grid_without_budgets_forecasts_none(grid):
+    with pytest.raises(ConfigError, match="sweep.steps: given; allowed: none, but budgets"):
+        forecast.heldout_plan(grid(sweep__steps=(300,)))
+
+
 @pytest.mark.parametrize("n_opt", [0.0, float("inf"), float("nan")])
 def test_a_law_without_an_optimum_is_one_line(grid, n_opt):
     with pytest.raises(ConfigError, match=r"sweep\.budgets: the law fitted to them"):

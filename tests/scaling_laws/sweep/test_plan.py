@@ -5,6 +5,7 @@ import pytest
 
 from scaling_laws import config, spec
 from scaling_laws.config import ConfigError
+from scaling_laws.sweep import show
 from scaling_laws.sweep.pace import Pace
 from scaling_laws.sweep.plan import plan
 from scaling_laws.sweep.planned import TaskFacts, nearest_integer
@@ -115,9 +116,28 @@ def test_refusals_say_why(experiment, facts):
     grid = experiment(sweep__min_steps=200, sweep__widths=(8, 20, 32), sweep__depths=(1,), sweep__budgets=(1e9,))
     planned = plan(grid, facts)
     assert [p.shape for p in planned.runs] == [(8, 1)]
-    reasons = {(r.width, r.budget): r.reason for r in planned.refusals}
-    assert "multiple of model.head_dim = 8" in reasons[20, None]
-    assert "121 steps" in reasons[32, 1e9]
+    reasons = {(r.width, r.where): r.reason for r in planned.refusals}
+    assert "multiple of model.head_dim = 8" in reasons[20, "everywhere"]
+    assert "121 steps" in reasons[32, "budget 1e+09"]
+
+
+def test_steps_in_place_of_budgets_are_a_grid_over_size_and_data(experiment, facts):
+    grid = experiment(sweep__steps=(3000, 300), sweep__widths=(8, 16, 20), sweep__depths=(1,), sweep__budgets=())
+    grid = config.replace(grid, {"sweep.shapes_per_budget": 1, "sweep.center": 1.0, "sweep.seeds": (0, 1)})
+    planned = plan(grid, facts)
+    assert [(p.shape, p.run.train.steps, p.run.train.seed) for p in planned.runs] == [
+        ((width, 1), steps, seed) for steps in (300, 3000) for width in (8, 16) for seed in (0, 1)
+    ]
+    assert {p.budget for p in planned.runs} == {None}
+    assert all(p.tokens == p.run.train.steps * 4 * 16 for p in planned.runs)
+    assert {r.where for r in planned.refusals} == {"everywhere"}
+    lines = [line.split() for line in show.table(planned, 1)[1:5]]  # one for both seeds
+    assert [(words[0], words[1], words[7]) for words in lines] == [
+        ("-", width, steps) for steps in ("300", "3,000") for width in ("8", "16")
+    ]
+    few = plan(config.replace(grid, {"sweep.max_epochs": 0.01}), facts)
+    assert {p.run.train.steps for p in few.runs} == {300}
+    assert {(r.where, r.reason.split(":")[0]) for r in few.refusals if r.level} == {("3,000 steps", "data too small")}
 
 
 def test_refuses_too_many_epochs(experiment):

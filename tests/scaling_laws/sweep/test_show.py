@@ -22,5 +22,5 @@ def test_a_line_a_shape_budget_and_rate_then_totals_and_refusals(experiment, fac
     assert totals.startswith("4 runs, 1 program, ")
     assert not blank
     assert source == "learning rate: optimizer.learning_rate"
-    assert refused.startswith("refused: every budget, width 20 depth 1: model.width: 20;")
+    assert refused.startswith("refused: everywhere, width 20 depth 1: model.width: 20;")
     assert len(first) == len(second) == len(header)

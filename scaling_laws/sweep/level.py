@@ -1,0 +1,52 @@
+"""What the runs of one group of a plan share: a compute budget or, with `sweep.steps`, a number of steps."""
+
+import dataclasses
+
+from scaling_laws import config
+from scaling_laws.compute import Counts
+from scaling_laws.config import ExperimentConfig, SweepConfig
+from scaling_laws.sweep.planned import TaskFacts
+from scaling_laws.sweep.sizing import Extent, Sizing
+
+BUDGET_TOLERANCE = 0.02  # a run whose whole steps miss its budget by more than this share of it is refused
+
+
+@dataclasses.dataclass(frozen=True)
+class Level:
+    """`budget` in training FLOPs, None where `steps` say how long."""
+
+    budget: float | None
+    steps: int = 0
+
+    def extent(self, sizing: Sizing, counts: Counts) -> Extent:
+        """How much a shape trains."""
+        return sizing.of_steps(self.steps) if self.budget is None else sizing.extent(counts, self.budget)
+
+    def __str__(self) -> str:
+        return f"{self.steps:,} steps" if self.budget is None else f"budget {self.budget:.3g}"
+
+
+def levels(sweep: SweepConfig) -> list[Level]:
+    """The groups of a sweep, ascending."""
+    if sweep.steps:
+        return [Level(None, steps) for steps in sorted(set(sweep.steps))]
+    return [Level(budget) for budget in sorted(sweep.budgets)]
+
+
+def reason(experiment: ExperimentConfig, counts: Counts, facts: TaskFacts, level: Level, extent: Extent) -> str:
+    """Why a shape cannot run at a level, or an empty string."""
+    sweep, steps, tokens = experiment.sweep, extent.steps, extent.tokens
+    small = "budget too small: " if level.budget is not None else ""
+    if steps < sweep.min_steps:
+        return f"{small}{steps} steps, sweep.min_steps is {sweep.min_steps}"
+    if tokens > sweep.max_epochs * facts.unique_tokens:
+        epochs = tokens / facts.unique_tokens
+        return f"data too small: {epochs:.2f} epochs, sweep.max_epochs is {sweep.max_epochs:g}"
+    warmup = experiment.optimizer.warmup_steps
+    room = config.warmup_limit(config.replace(config.run_part(experiment), {"train.steps": steps}))
+    if warmup > room:
+        return f"{small}room for {room} steps of warm-up, optimizer.warmup_steps is {warmup}"
+    miss = abs(counts.flops_per_token * tokens / level.budget - 1) if level.budget is not None else 0
+    if miss > BUDGET_TOLERANCE:
+        return f"whole steps miss the budget by {100 * miss:.1f} %; allowed: {100 * BUDGET_TOLERANCE:g} %"
+    return ""
