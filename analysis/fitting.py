@@ -253,7 +253,7 @@ def _described(law: laws.Law, runs: Runs) -> tuple[str, ...]:
 
 
 def _frontier(law, runs, coefficients, samples, compute, level) -> Frontier | NumericFrontier | None:
-    if not {"n_params", "tokens", "flops"} <= set(runs.columns):
+    if not {"n_params", "tokens", "flops"} <= set(runs.columns) or not (runs["flops"] > 0).all():
         return None
     relation = compute or compute_relation(runs["n_params"], runs["tokens"], runs["flops"])
     at, held = float(runs["flops"].max()), held_at(law, runs)

@@ -16,7 +16,8 @@ def heldout_budget(grid: Plan) -> float:
 def heldout_plan(grid: Plan) -> Plan:
     """Every shape of `sweep.widths` and `sweep.depths` at the held-out budget, the learning rate by the sweep's rule.
 
-    Raises ConfigError where no shape can run there, naming the first refusal, where there are no budgets, or no seed is asked for.
+    Raises ConfigError where no shape can run there, naming the first refusal, where there are no budgets, or no seed
+    is asked for.
     """
     if grid.config.sweep.steps:
         raise ConfigError("sweep.steps: given; allowed: none, but budgets, where a larger one is forecast")

@@ -1,4 +1,4 @@
-"""How far a sweep is: compute done, the speed seen on this start, the time left."""
+"""How far a sweep is: work done, the speed seen on this start, the time left."""
 
 import sys
 import time
@@ -12,7 +12,8 @@ WARM = 5.0  # seconds before a speed is worth a forecast
 
 
 class Meter:
-    """Training FLOPs of the runs of this start: planned, done, and the speed of all workers together."""
+    """Training FLOPs of the runs of this start: planned, done, and the speed of all workers together; of models without
+    products the targets that they read."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic):
         self._clock, self._began = clock, clock()
@@ -28,25 +29,30 @@ class Meter:
         """A run has reached a step."""
         planned = self._planned[run_id]
         own = (step - planned.begins_at) / (planned.run.train.steps - planned.begins_at)
-        self._done[run_id] = planned.own_flops * min(1.0, max(0.0, own))
+        self._done[run_id] = _work(planned) * min(1.0, max(0.0, own))
 
     def finished(self, row: Mapping[str, Any]) -> None:
         """A run has ended, with whatever status: nothing of it is left to do."""
-        self._done[row["run_id"]] = self._planned[row["run_id"]].own_flops
+        self._done[row["run_id"]] = _work(self._planned[row["run_id"]])
 
     @property
     def total(self) -> float:
-        """FLOPs of all runs of this start."""
-        return sum(planned.own_flops for planned in self._planned.values())
+        """The work of all runs of this start."""
+        return sum(_work(planned) for planned in self._planned.values())
+
+    @property
+    def unit(self) -> str:
+        """What is counted."""
+        return "FLOP" if any(planned.flops for planned in self._planned.values()) else "targets"
 
     @property
     def done(self) -> float:
-        """FLOPs of them that are done."""
+        """What of it is done."""
         return sum(self._done.values())
 
     @property
     def share(self) -> float:
-        """Share of the FLOPs that is done, 0 to 1."""
+        """Share of it that is done, 0 to 1."""
         return self.done / self.total if self.total else 0.0
 
     def seconds_left(self) -> float | None:
@@ -55,6 +61,10 @@ class Meter:
         if elapsed < WARM or not self.done:
             return None
         return (self.total - self.done) * elapsed / self.done
+
+
+def _work(planned: PlannedRun) -> float:
+    return planned.own_flops or planned.tokens * (1 - planned.begins_at / planned.run.train.steps)
 
 
 class Display(Progress):
@@ -72,7 +82,7 @@ class Display(Progress):
         """The state as plain text: `12% of 3.2e+12 FLOP  ETA 2 min 05 s  2 running, 7 waiting`."""
         left = self.meter.seconds_left()
         eta = f"ETA {duration(left)}" if left is not None else "ETA ?"
-        return f"{self.meter.share:.0%} of {self.meter.total:.3g} FLOP  {eta}  {self._note}"
+        return f"{self.meter.share:.0%} of {self.meter.total:.3g} {self.meter.unit}  {eta}  {self._note}"
 
     def clear(self) -> None:
         """Make room on a terminal for another line; the next tick draws this one again."""

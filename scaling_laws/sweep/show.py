@@ -17,7 +17,9 @@ def table(plan: Plan, n_workers: int) -> list[str]:
     """The runs (one line for all seeds of a shape, budget and rate), the totals, then the refusals."""
     groups: dict[tuple, list[PlannedRun]] = {}
     for planned in plan.runs:
-        groups.setdefault((planned.budget, planned.run.train.steps, planned.shape, planned.run.optimizer.learning_rate), []).append(planned)
+        run = planned.run
+        key = planned.budget, run.train.steps, planned.shape, run.optimizer.learning_rate
+        groups.setdefault(key, []).append(planned)
     cells = [HEADER, *(_cells(group, plan.facts) for group in groups.values())]
     return [*align(cells), "", *totals(plan, n_workers), *_refusals(plan)]
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from scaling_laws.config import ConfigError
 
-TEACHER_UNITS = 64
+TEACHER_UNITS = 1024  # few could be found one by one, each a function of one direction
 NORMALISING = 16384  # points from which the target's mean and deviation are taken
 
 

@@ -57,7 +57,7 @@ def test_no_shape_there_is_one_line_with_the_reason(experiment, facts):
 
 
 def test_a_grid_without_budgets_forecasts_none(grid):
-    with pytest.raises(ConfigError, match="sweep.steps: given; allowed: none, but budgets"):
+    with pytest.raises(ConfigError, match=r"sweep\.steps: given; allowed: none, but budgets"):
         forecast.heldout_plan(grid(sweep__steps=(300,)))
 
 
