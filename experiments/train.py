@@ -37,17 +37,20 @@ def train_once(config: RunConfig, workdir: Path) -> dict[str, Any] | Asked:
     """The row of this run in the table of `workdir`: trained now, unless it has finished or diverged there before.
 
     Who asked, after Ctrl-C or SIGTERM, when a checkpoint has been written instead. Raises ConfigError when the task
-    cannot be loaded or is not what it was, TableError when another process holds `workdir`.
+    cannot be loaded or is not what it was, or the run is to keep its parameters and has finished without; TableError
+    when another process holds `workdir`.
     """
     from scaling_laws.sweep import machine
     from scaling_laws.table import SETTLED, Journal, compact
     from scaling_laws.tasks import catalog, unchanged
+    from scaling_laws.train import saved
 
     task = catalog.load(config.task, machine.task_cache_folder())
     for note in task.notes:
         print(f"task: {note}")
     run_id = identity(config, task.content_hash)
     with Journal(workdir) as journal:
+        saved.check_kept(journal.rows(), [(run_id, config)], workdir)
         for row in journal.rows():
             if row["run_id"] == run_id and row["status"] in SETTLED:
                 print(f"{run_id}: {row['status']} already in {workdir}, not trained again")

@@ -202,6 +202,9 @@ class TrainConfig:
         1, "the same, each also keeping a slice of every large tensor", low=1, high=1 << 16, identity=False
     )
     checkpoint_seconds: float = setting(30.0, "seconds between checkpoints; 0: none", low=0, high=1e6, identity=False)
+    keep_parameters: bool = setting(
+        False, "a finished run leaves its last parameters in the workdir, under parameters/", identity=False
+    )
     z_loss: float = setting(0.0, "weight of ln(Z)^2 in the training objective, Z the softmax' sum", low=0, high=1e3)
     stop_loss: float = setting(
         20.0, "a training loss above this, or not finite, ends the run as diverged", low=1, high=1e9

@@ -16,6 +16,7 @@ from scaling_laws.sweep.planned import PlannedRun, TaskFacts
 from scaling_laws.sweep.pool import Pool
 from scaling_laws.sweep.summary import Row, Summary
 from scaling_laws.tasks import catalog, unchanged
+from scaling_laws.train import saved
 
 Say = Callable[[str], None]
 
@@ -96,6 +97,7 @@ def train_runs(
     choices = Choices(Packing.of(config.sweep), Packing.options(config.sweep))
     with table.Journal(workdir, say) as journal, Pool(n_workers, config.task, workdir, facts.corpus_hash) as pool:
         unchanged.check(journal.rows(), config.task, facts.corpus_hash, workdir)
+        saved.check_kept(journal.rows(), [(planned.run_id, planned.run) for planned in runs], workdir)
         limits = Limits(config.sweep.stop_seconds, config.sweep.hang_seconds)
         summary = execute(runs, facts, pool, journal, say=say, more=more, choices=choices, limits=limits)
         table.compact(workdir)

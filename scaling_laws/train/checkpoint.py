@@ -4,7 +4,9 @@ Each is made in a folder of its own that gets its final name only when everythin
 of the SHA-256 of every file and of what each array is.
 """
 
+import ast
 import hashlib
+import json
 import os
 import shutil
 import sys
@@ -30,6 +32,22 @@ PyTree = Any
 def warn(line: str) -> None:
     """Say a line on standard error."""
     print(line, file=sys.stderr, flush=True)
+
+
+class Unsound(ValueError):
+    """A checkpoint that cannot be used, in one line: where it is and what is wrong with it."""
+
+
+def load(folder: Path) -> tuple[int, dict[str, np.ndarray], dict[str, Any]]:
+    """(step, state, extra) of the checkpoint `folder`, verified, of a state that is arrays by name, whatever they are.
+
+    Raises Unsound.
+    """
+    facts, fault = _verified(folder)
+    if fault:
+        raise Unsound(f"{folder}: {fault}")
+    found = arrays.read(folder, {name: _described(text) for name, text in facts["tensors"].items()})
+    return facts["step"], {_key(path): tensor for path, tensor in found.items()}, facts["extra"]
 
 
 class Checkpoints:
@@ -128,6 +146,18 @@ def _named(tree: PyTree) -> dict[str, np.ndarray]:
 
 def _description(tensors: dict[str, np.ndarray]) -> dict[str, str]:
     return {name: f"{tensor.dtype.name}{list(tensor.shape)}" for name, tensor in tensors.items()}
+
+
+def _described(text: str) -> np.ndarray:
+    """Some array of which `_description` says this."""
+    dtype, _, shape = text.partition("[")
+    return np.empty(json.loads(f"[{shape}"), jax.numpy.dtype(dtype))
+
+
+def _key(path: str) -> str:
+    """The name of an array that stands at `path` in a state of arrays by name: `['params/head']`."""
+    (name,) = ast.literal_eval(path)
+    return name
 
 
 def _misfit(found: dict[str, str], expected: dict[str, str]) -> str:

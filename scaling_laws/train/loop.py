@@ -19,6 +19,7 @@ from scaling_laws import config, provenance
 from scaling_laws.config import RunConfig
 from scaling_laws.tasks import order
 from scaling_laws.tasks.task import Task
+from scaling_laws.train import kept
 from scaling_laws.train import state as states
 from scaling_laws.train.functions import DataForms
 from scaling_laws.train.layout import Layout
@@ -228,6 +229,12 @@ class _Pack:
         """The first member's parameters by name, on the host."""
         return params(self.programs.fetch_states(self.state)[0])
 
+    def kept_parameters(self) -> list[State]:
+        """Each member's parameters by name, on the host; empty where they are not to be kept."""
+        if not self.train.keep_parameters:
+            return [{}] * len(self.members)
+        return self.programs.fetch_states(params(self.state))
+
     def behind(self, target: int) -> bool:
         """Whether the curves have no point at `target` yet."""
         return any(not m.progress.curve or m.progress.curve[-1]["step"] < target for m in self.alive)
@@ -286,11 +293,14 @@ def train_pack(
         if probe:
             probe(pack.members[0].progress.curve[-1], pack.parameters)
     seen = pack.evaluate("heldout", pack.train.eval_tokens)
-    averages = pack.averaged_losses()
+    averages, last = pack.averaged_losses(), pack.kept_parameters()
     for index, member in enumerate(pack.members):
         if member.alive:
             outputs = None if seen.outputs is None else seen.outputs[index]
-            yield ended(member, member.finished(seen.losses[index], seen.places, averages[index], outputs))
+            final = member.finished(seen.losses[index], seen.places, averages[index], outputs)
+            if last[index] and final["status"] == "finished":
+                kept.write(workdir, member.run_id, pack.done, last[index])
+            yield ended(member, final)
 
 
 def train(

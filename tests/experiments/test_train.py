@@ -91,6 +91,13 @@ def test_a_finished_run_is_shown_not_repeated(undisturbed, call, capsys):
     assert (undisturbed / "journal.jsonl").read_bytes() == before
 
 
+def test_parameters_of_a_run_that_is_over_are_asked_for_in_vain(undisturbed, call, capsys):
+    before = (undisturbed / "journal.jsonl").read_bytes()
+    assert call(undisturbed, train__keep_parameters=True) == 2
+    assert "has finished in" in capsys.readouterr().err
+    assert (undisturbed / "journal.jsonl").read_bytes() == before
+
+
 @pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
 def test_a_signal_writes_a_checkpoint_and_the_same_command_goes_on(
     undisturbed, call, tmp_path, monkeypatch, capsys, number, code
