@@ -13,7 +13,8 @@ OUTER_KINDS = ("embedding", "position", "head")  # left out of n_non_embedding
 
 @dataclasses.dataclass(frozen=True)
 class LayerCount:
-    """All layers of one kind together: parameters that learn, and FLOPs a target of the forward and the backward pass.
+    """All layers of one kind together: parameters that learn, or that `rests` says have learnt in another run, and
+    FLOPs a target of the forward and the backward pass.
 
     `slopes`: products of the backward pass for one of the forward pass: the gradient of the input and that of the
     other operand; 1 for a layer that stands on the data themselves, 0 where nothing below it learns.
@@ -23,6 +24,7 @@ class LayerCount:
     n_params: int
     forward: int
     slopes: int = 2
+    rests: bool = False
 
     @property
     def backward(self) -> int:
@@ -38,7 +40,7 @@ class LayerCount:
 @dataclasses.dataclass(frozen=True)
 class Counts:
     """Counts of one architecture, a target: a token of text, an example elsewhere. Every `flops_per_token*` is for
-    training, forward and backward.
+    training, forward and backward. Where something rests, layers of a kind may stand in several parts.
     """
 
     layers: tuple[LayerCount, ...]
@@ -46,8 +48,13 @@ class Counts:
 
     @property
     def n_params(self) -> int:
-        """N: every parameter that learns; a tied matrix once."""
+        """N: every parameter that learns, or rests in fine-tuning; a tied matrix once."""
         return sum(layer.n_params for layer in self.layers)
+
+    @property
+    def n_frozen(self) -> int:
+        """Those of N that rest in fine-tuning."""
+        return sum(layer.n_params for layer in self.layers if layer.rests)
 
     @property
     def n_non_embedding(self) -> int:

@@ -20,6 +20,7 @@ from scaling_laws.fields import nearest as nearest
 from scaling_laws.fields import replace as replace
 from scaling_laws.fields import said as said
 from scaling_laws.fields import setting
+from scaling_laws.transfer import TransferConfig as TransferConfig
 
 # what a parametrisation reads of its base shape
 BASES = {"standard": (), "mup": ("base_width",), "completep": ("base_width", "base_depth")}
@@ -219,6 +220,7 @@ class RunConfig:
     task: TaskConfig = dataclasses.field(default_factory=TaskConfig)
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
+    transfer: TransferConfig = dataclasses.field(default_factory=TransferConfig)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -302,11 +304,13 @@ class ExperimentConfig(RunConfig):
 
 
 def form(run: RunConfig) -> RunConfig:
-    """What runs share that one program can advance together: all but the seeds and the numbers of the optimiser."""
+    """What runs share that one program can advance together: all but the seeds, the numbers of the optimiser and what
+    they begin from."""
     numbers = [path for path, kind in field_types(run.optimizer, "optimizer.").items() if kind is float]
     averaging = {"train.ema_decay": 0.0, "train.average_window": 0.0, "train.average_every": 1}
     others = {"optimizer.warmup_steps": 0, "train.seed": 0, "train.data_seed": 0}
-    return replace(run, dict.fromkeys(numbers, 0.0) | averaging | others)
+    begun = {"transfer.source": "", "transfer.source_workdir": "", "transfer.new_head": False}
+    return replace(run, dict.fromkeys(numbers, 0.0) | averaging | others | begun)
 
 
 def on_trunk(run: RunConfig) -> bool:
@@ -365,7 +369,7 @@ def non_defaults(config: RunConfig) -> dict[str, Any]:
 
 def run_part(config: RunConfig) -> RunConfig:
     """The RunConfig inside an ExperimentConfig; a RunConfig comes back as it is."""
-    return RunConfig(config.model, config.task, config.optimizer, config.train)
+    return RunConfig(**{field.name: getattr(config, field.name) for field in dataclasses.fields(RunConfig)})
 
 
 def identity(config: RunConfig, corpus_hash: str) -> str:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from scaling_laws import config, families
+from scaling_laws import config, families, techniques
 from scaling_laws.compute import Counts
 from scaling_laws.config import RunConfig
 from scaling_laws.spec import Spec
@@ -17,13 +17,15 @@ def describe(
     `unique_tokens` is the length of the task's train split. Width and heads are 0 for a model that has none.
     """
     tokens = run.train.steps * run.train.batch_size * spec.targets
+    technique, strength = techniques.of(run)
+    source = run.transfer.source
     has_heads = "n_heads" in families.of(run.model).reads
     return {
         "run_id": run_id,
         "family": run.model.family,
         "task": run.task.name,
-        "technique": "none",
-        "strength": 0.0,
+        "technique": technique,
+        "strength": strength,
         "trunk": config.trunk_identity(run, corpus_hash),
         "parametrization": run.train.parametrization,
         **config.base_shape(run.train),
@@ -52,6 +54,9 @@ def describe(
         "weight_decay": run.optimizer.weight_decay,
         "seed": run.train.seed,
         "data_seed": run.train.data_seed,
+        "source_run": source or None,
+        "finetune_tokens": min(tokens, unique_tokens) if source else None,
+        "frozen_params": counts.n_frozen if source else None,
         "corpus_hash": corpus_hash,
         "config": json.dumps(config.non_defaults(run), sort_keys=True),
     }

@@ -150,6 +150,11 @@ def kind(path: Sequence[str]) -> str:
     return KINDS.get(name, name)
 
 
+def is_head(path: Sequence[str]) -> bool:
+    """Whether the tensor at `path` belongs to the head, which depends on what is predicted."""
+    return ROLES.get(path[-1]) in ("head", "head_bias", "linear")
+
+
 def standard(model: ModelConfig, scheme: Scheme) -> Rules:
     """The usual practice: hidden matrices 1/sqrt(fan_in), and by the root of the number of branches less on what enters
     the residual stream (Radford et al. 2019, section 2.3), 1/sqrt(2 depth) of a transformer; one learning rate for all;

@@ -1,5 +1,7 @@
 """The rules across fields of a configuration, and between a configuration and a task. No JAX here."""
 
+import re
+
 from scaling_laws import families
 from scaling_laws.config import (
     AXIS,
@@ -7,8 +9,10 @@ from scaling_laws.config import (
     ConfigError,
     RunConfig,
     TaskConfig,
+    TransferConfig,
     check_fields,
     on_trunk,
+    said,
     warmup_limit,
 )
 from scaling_laws.spec import Spec
@@ -23,6 +27,7 @@ def validate_run(config: RunConfig) -> None:
     if model.width == AXIS:
         raise ConfigError("model.width: 0; allowed: 1 or more outside a sweep")
     families.check(model)
+    validate_transfer(config)
     validate_base(config)
     train = config.train
     shares = max(1, train.accumulation) * train.data_devices * train.fsdp_devices
@@ -64,6 +69,23 @@ def _validate_schedule(config: RunConfig) -> None:
             f"train.average_window: {train.average_window:g}; allowed: at most optimizer.cooldown = "
             f"{optimizer.cooldown:g} with optimizer.warmup_steps, for the trunk knows no horizon"
         )
+
+
+def validate_transfer(config: RunConfig) -> None:
+    """A source by its run_id; without one nothing else of `transfer`. Raises ConfigError."""
+    transfer, default = config.transfer, TransferConfig()
+    if not transfer.source:
+        for name in vars(default):
+            if getattr(transfer, name) != getattr(default, name):
+                value, usual = (said(getattr(each, name)) for each in (transfer, default))
+                raise ConfigError(f"transfer.{name}: {value}; allowed: {usual} without transfer.source")
+    elif not re.fullmatch("[0-9a-f]{16}", transfer.source):
+        raise ConfigError(f"transfer.source: {said(transfer.source)}; allowed: a run_id, 16 of 0 to 9 and a to f")
+    if transfer.frozen_blocks and transfer.frozen != "blocks":
+        raise ConfigError(
+            f"transfer.frozen_blocks: {transfer.frozen_blocks}; allowed: 0 with transfer.frozen={transfer.frozen}"
+        )
+    families.check_frozen(config.model, transfer)
 
 
 def validate_base(config: RunConfig) -> None:

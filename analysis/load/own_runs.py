@@ -26,7 +26,7 @@ def described(settings: Mapping[str, Any]) -> dict[str, Any]:
     if run.task.name != "text":  # what an example looks like, and so what it costs, stands in the data alone
         return {}
     form = spec.text(run.task.vocab_size, run.task.context)
-    counts = families.count(run.model, form)
+    counts = families.count_run(run, form)
     row = describe.describe(run, counts, run_id="", spec=form, unique_tokens=1, corpus_hash="")
     return {name: value for name, value in row.items() if name not in UNKNOWN}
 

@@ -1,10 +1,12 @@
 """Families by name: one file and one line here for each; the Flax module stands in `scaling_laws.models`."""
 
 from scaling_laws.compute import Counts
-from scaling_laws.config import ConfigError, ModelConfig, nearest
+from scaling_laws.config import ConfigError, ModelConfig, RunConfig, TransferConfig, nearest
+from scaling_laws.families import freezing
 from scaling_laws.families.convnet import CONVNET
 from scaling_laws.families.family import COMMON, Family
 from scaling_laws.families.features import FEATURES
+from scaling_laws.families.freezing import Frozen
 from scaling_laws.families.memoriser import MEMORISER
 from scaling_laws.families.mlp import MLP
 from scaling_laws.families.recommender import RECOMMENDER
@@ -12,7 +14,7 @@ from scaling_laws.families.transformer import TRANSFORMER
 from scaling_laws.families.vit import VIT
 from scaling_laws.spec import Spec
 
-__all__ = ["FAMILIES", "Family", "check", "count", "of"]
+__all__ = ["FAMILIES", "Family", "Frozen", "check", "check_frozen", "count", "count_run", "frozen", "of"]
 
 FAMILIES: dict[str, Family] = {
     "transformer": TRANSFORMER,
@@ -38,6 +40,25 @@ def count(model: ModelConfig, spec: Spec) -> Counts:
     family = of(model)
     check_inputs(model, spec)
     return family.count(model, spec)
+
+
+def count_run(run: RunConfig, spec: Spec) -> Counts:
+    """The same of a run, of whose model layers may rest: then fewer products are counted, and no fewer parameters."""
+    rests = frozen(run.model, run.transfer)
+    if not rests.first:
+        return count(run.model, spec)
+    check_inputs(run.model, spec)
+    return freezing.counts(of(run.model), run.model, spec, rests)
+
+
+def frozen(model: ModelConfig, transfer: TransferConfig) -> Frozen:
+    """What rests of a model."""
+    return Frozen.of(of(model), model, transfer)
+
+
+def check_frozen(model: ModelConfig, transfer: TransferConfig) -> None:
+    """Raises ConfigError where the model has not the layers that are to rest."""
+    freezing.check(of(model), model, transfer)
 
 
 def check_inputs(model: ModelConfig, spec: Spec) -> None:

@@ -8,6 +8,8 @@ norm, activation, convolution, norm, activation, convolution make of it. Between
 arXiv:1610.02357; Howard et al. 2017, arXiv:1704.04861, section 3.1); the first one, of few channels, is always full.
 """
 
+import dataclasses
+
 from scaling_laws.compute import Counts, LayerCount
 from scaling_laws.config import ModelConfig
 from scaling_laws.families.family import Family
@@ -42,25 +44,36 @@ def count(model: ModelConfig, spec: Spec) -> Counts:
     """Counts an example. The first convolution stands on the data: no gradient of its input is ever taken."""
     height, width, colours = spec.shape
     stem, last = TAPS * colours * model.width, channels(model, STAGES - 1)
+    norms, *products = below(model, spec, blocks(model))
+    return Counts(
+        (
+            LayerCount("embedding", stem, 2 * height * width * stem, 1),
+            dataclasses.replace(norms, n_params=norms.n_params + _norm_params(model, last)),
+            *products,
+            LayerCount("head", last * spec.outputs, 2 * last * spec.outputs),
+        )
+    )
+
+
+def below(model: ModelConfig, spec: Spec, n_blocks: int) -> tuple[LayerCount, ...]:
+    """The first blocks, with the products between their stages."""
+    height, width, _ = spec.shape
     norms = kernels = kernel_flops = transitions = transition_flops = 0
-    for stage in range(STAGES):
+    for index in range(n_blocks):
+        stage, place = divmod(index, model.depth)
         size = channels(model, stage)
-        if stage:
+        if stage and not place:
             height, width = halved(height), halved(width)
             transitions += size // 2 * size
             transition_flops += 2 * height * width * (size // 2) * size
-        all_kernels = model.depth * PER_BLOCK * convolution_params(model.convolution, size, size)
-        kernels += all_kernels
-        kernel_flops += 2 * height * width * all_kernels
-        norms += model.depth * PER_BLOCK * _norm_params(model, size)
-    return Counts(
-        (
-            LayerCount("embedding", stem, 2 * spec.shape[0] * spec.shape[1] * stem, 1),
-            LayerCount("norm", norms + _norm_params(model, last), 0),
-            LayerCount("convolution", kernels, kernel_flops),
-            LayerCount("transition", transitions, transition_flops),
-            LayerCount("head", last * spec.outputs, 2 * last * spec.outputs),
-        )
+        own_kernels = PER_BLOCK * convolution_params(model.convolution, size, size)
+        kernels += own_kernels
+        kernel_flops += 2 * height * width * own_kernels
+        norms += PER_BLOCK * _norm_params(model, size)
+    return (
+        LayerCount("norm", norms, 0),
+        LayerCount("convolution", kernels, kernel_flops),
+        LayerCount("transition", transitions, transition_flops),
     )
 
 
@@ -96,4 +109,6 @@ CONVNET = Family(
     branches=blocks,
     head_inputs=lambda model: channels(model, STAGES - 1),
     kept=kept,
+    below=below,
+    direct=("transition",),
 )

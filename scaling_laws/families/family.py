@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from scaling_laws.compute import Counts
+from scaling_laws.compute import Counts, LayerCount
 from scaling_laws.config import ModelConfig
 from scaling_laws.spec import Spec
 
@@ -25,6 +25,10 @@ def _two_a_layer(model: ModelConfig) -> int:
     return 2 * model.depth
 
 
+def _never(_: ModelConfig) -> bool:
+    return False
+
+
 def _no_blocks(_: ModelConfig) -> int:
     return 0
 
@@ -40,7 +44,9 @@ class Family:
     residual stream one after the other. `head_inputs`: numbers that the head sees. `check`: raises ConfigError for a
     model that cannot be; `check_spec`: for one that cannot take examples of such a form. `kept`: numbers a target that
     the forward pass keeps for the backward pass, roughly. `given`: tensors of (model, spec, seed) that are not drawn by
-    a rule, by name.
+    a rule, by name. `below`: the layers of the first so many blocks, by kind as `count` has them; None where blocks do
+    not follow one another, so that none can rest. `direct`: kinds of which a block, or the head, applies one to the
+    stream itself, not to what a norm with a scale makes of it. `scanned`: whether the blocks are stacked under a scan.
     """
 
     module: str
@@ -57,3 +63,6 @@ class Family:
     check_spec: Callable[[ModelConfig, Spec], None] = _nothing
     kept: Callable[[ModelConfig, Spec], float] = lambda model, spec: 0.0
     given: Callable[[ModelConfig, Spec, int], Mapping[str, np.ndarray]] = lambda model, spec, seed: {}
+    below: Callable[[ModelConfig, Spec, int], tuple[LayerCount, ...]] | None = None
+    direct: tuple[str, ...] = ()
+    scanned: Callable[[ModelConfig], bool] = _never

@@ -13,16 +13,22 @@ from scaling_laws.spec import Spec
 
 def count(model: ModelConfig, spec: Spec) -> Counts:
     """Counts an example. The first layer stands on the data: no gradient of its input is ever taken."""
-    width, inner, bias = model.width, max(model.depth - 1, 0), int(model.bias)
+    width, bias = model.width, int(model.bias)
     if model.depth == 0:
         layers = (LayerCount("head", (spec.features + bias) * spec.outputs, 2 * spec.features * spec.outputs, 1),)
         return Counts(layers)
     layers = (
         LayerCount("embedding", (spec.features + bias) * width, 2 * spec.features * width, 1),
-        LayerCount("mlp", inner * (width + bias) * width, inner * 2 * width * width),
+        *below(model, spec, model.depth - 1),
         LayerCount("head", (width + bias) * spec.outputs, 2 * width * spec.outputs),
     )
     return Counts(layers)
+
+
+def below(model: ModelConfig, spec: Spec, n_blocks: int) -> tuple[LayerCount, ...]:
+    """The hidden layers after the first, so many of them."""
+    width, bias = model.width, int(model.bias)
+    return (LayerCount("mlp", n_blocks * (width + bias) * width, n_blocks * 2 * width * width),)
 
 
 def kept(model: ModelConfig, spec: Spec) -> float:
@@ -41,4 +47,6 @@ MLP = Family(
     blocks=lambda model: max(model.depth - 1, 0),
     branches=lambda model: max(model.depth - 1, 0) if model.residual else 0,
     kept=kept,
+    below=below,
+    direct=("mlp", "head"),
 )

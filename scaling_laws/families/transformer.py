@@ -1,5 +1,6 @@
 """The decoder-only transformer: width is that of the residual stream, depth the number of blocks."""
 
+import dataclasses
 import math
 
 from scaling_laws.compute import Counts, LayerCount
@@ -37,18 +38,31 @@ def count(model: ModelConfig, spec: Spec) -> Counts:
     layers = (
         LayerCount("embedding", spec.sizes[0] * width, 0),
         LayerCount("position", length * width if learned else 0, 0),
-        *block_counts(model, length, places),
+        *body_counts(model, length, places),
         LayerCount("head", 0 if model.tie_embeddings else spec.outputs * width, 2 * spec.outputs * width),
     )
     return Counts(layers, places * again)
 
 
-def block_counts(model: ModelConfig, length: int, places: int) -> tuple[LayerCount, ...]:
-    """Norms, attention and feed-forward branches of all blocks on sequences of `length`, `places` of them a target."""
-    width, depth = model.width, model.depth
+def below(model: ModelConfig, spec: Spec, n_blocks: int) -> tuple[LayerCount, ...]:
+    """The first blocks."""
+    (length,) = spec.shape
+    return block_counts(model, length, length // spec.targets, n_blocks)
+
+
+def body_counts(model: ModelConfig, length: int, places: int) -> tuple[LayerCount, ...]:
+    """All blocks and the last norm, on sequences of `length`, `places` of them a target."""
+    norms, *products = block_counts(model, length, places, model.depth)
+    return (dataclasses.replace(norms, n_params=norms.n_params + _norm_params(model)), *products)
+
+
+def block_counts(model: ModelConfig, length: int, places: int, depth: int) -> tuple[LayerCount, ...]:
+    """Norms, attention and feed-forward branches of `depth` blocks."""
+    width = model.width
+    queries_and_keys = 2 * head_size(model) if model.qk_norm else 0
     attention, up, down = 4 * width * width, width * up_columns(model), mlp_hidden(model) * width
     return (
-        LayerCount("norm", _norm_params(model), 0),
+        LayerCount("norm", depth * (2 * _norm_params(model) + queries_and_keys), 0),
         LayerCount("attention", depth * attention, places * depth * 2 * attention),
         LayerCount("attention_products", 0, places * depth * 4 * length * width),  # q k^T and p v, 2 L w each
         LayerCount("mlp", depth * (up + down), places * depth * 2 * (up + down)),
@@ -65,10 +79,8 @@ def recomputed(model: ModelConfig, length: int) -> int:
 
 
 def _norm_params(model: ModelConfig) -> int:
-    """Scales (and biases of layer norm) of two norms a block and the last one, and the scales of qk-norm."""
-    one = model.width * (2 if model.norm == "layer" else 1)
-    queries_and_keys = 2 * head_size(model) if model.qk_norm else 0
-    return model.depth * (2 * one + queries_and_keys) + one
+    """Scales, and biases of layer norm, of one norm over the stream."""
+    return model.width * (2 if model.norm == "layer" else 1)
 
 
 def check_heads(model: ModelConfig) -> None:
@@ -110,4 +122,6 @@ TRANSFORMER = Family(
     blocks=lambda model: model.depth,
     check=check,
     kept=kept,
+    below=below,
+    scanned=is_scanned,
 )

@@ -7,7 +7,15 @@ token (Zhai et al. 2022, section 3.2).
 from scaling_laws.compute import Counts, LayerCount
 from scaling_laws.config import ConfigError, ModelConfig
 from scaling_laws.families.family import Family
-from scaling_laws.families.transformer import ATTENTION, block_counts, block_kept, check_heads, recomputed
+from scaling_laws.families.transformer import (
+    ATTENTION,
+    block_counts,
+    block_kept,
+    body_counts,
+    check_heads,
+    is_scanned,
+    recomputed,
+)
 from scaling_laws.spec import Spec
 
 
@@ -32,10 +40,16 @@ def count(model: ModelConfig, spec: Spec) -> Counts:
     layers = (
         LayerCount("embedding", spec.features // length * width, 2 * spec.features * width, 1),
         LayerCount("position", length * width, 0),
-        *block_counts(model, length, length),
+        *body_counts(model, length, length),
         LayerCount("head", spec.outputs * width, 2 * spec.outputs * width),
     )
     return Counts(layers, length * recomputed(model, length))
+
+
+def below(model: ModelConfig, spec: Spec, n_blocks: int) -> tuple[LayerCount, ...]:
+    """The first blocks."""
+    length = places(model, spec)
+    return block_counts(model, length, length, n_blocks)
 
 
 def kept(model: ModelConfig, spec: Spec) -> float:
@@ -55,4 +69,6 @@ VIT = Family(
     check=check_heads,
     check_spec=check_spec,
     kept=kept,
+    below=below,
+    scanned=is_scanned,
 )

@@ -128,7 +128,7 @@ class _Asking:
     def _planned(self, trial: Trial, arm: Mapping[str, Any]) -> PlannedRun:
         run = changed(self._search.base, {**trial.changes, **self._search.horizon(trial.rung), **arm})
         facts = self._tasks.facts(run.task)
-        counts = families.count(run.model, facts.spec)
+        counts = families.count_run(run, facts.spec)
         return as_planned(run, counts, facts, self._pace, None, "search", "search")
 
     def _close_ended(self, by_id: Mapping[str, Row]) -> None:

@@ -58,7 +58,7 @@ def runs(
     experiment: ExperimentConfig, facts: TaskFacts, wanted: Iterable[tuple[int, float]], pace: Pace | None = None
 ) -> tuple[PlannedRun, ...]:
     """A run a seed for each (batch size, learning rate); rates that no run may have are left out."""
-    counts = families.count(experiment.model, facts.spec)
+    counts = families.count_run(experiment, facts.spec)
     pace, source = pace or Pace(), f"{OWN_SETTING} x batch^{EXPONENTS[experiment.optimizer.name]:g}, grid"
     return tuple(
         planned_run(_run(experiment, batch), counts, facts, pace, None, "batch", rate, seed, source)

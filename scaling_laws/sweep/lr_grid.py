@@ -84,7 +84,7 @@ class LrGrid:
         """The runs of a size `power` steps from its own rate, one a seed; none where no run may have that rate."""
         if (run, power) not in self._made:
             rate = float(f"{run.optimizer.learning_rate * FACTOR**power:.4g}")
-            counts = families.count(run.model, self.facts.spec)
+            counts = families.count_run(run, self.facts.spec)
             about = (counts, self.facts, self.pace, None, "lr_sweep", rate)
             seeds = self.experiment.sweep.seeds if rate_allowed(rate) else ()
             self._made[run, power] = [planned_run(run, *about, seed, "lr_sweep") for seed in seeds]

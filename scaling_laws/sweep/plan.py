@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable
 
 from scaling_laws import compute, config, families, validation
-from scaling_laws.config import AXIS, ConfigError, ExperimentConfig, ModelConfig, SweepConfig
+from scaling_laws.config import AXIS, ConfigError, ExperimentConfig, ModelConfig, RunConfig, SweepConfig
 from scaling_laws.sweep import trunks
 from scaling_laws.sweep.level import Level, levels
 from scaling_laws.sweep.level import reason as reason_at
@@ -102,6 +102,7 @@ def _check(experiment: ExperimentConfig, facts: TaskFacts) -> None:
             f"train split; allowed: at most {facts.unique_tokens // facts.spec.targets}"
         )
     neutral = {"model.width": 2, "model.depth": 1, "train.steps": LONG}  # what fits a run of any steps
+    neutral |= {"transfer.frozen": "none", "transfer.frozen_blocks": 0}
     neutral = config.replace(config.run_part(experiment), neutral)
     if "n_heads" in families.of(neutral.model).reads:
         neutral = config.replace(neutral, {"model.n_heads": 1})
@@ -137,17 +138,19 @@ def _candidates(experiment: ExperimentConfig, facts: TaskFacts) -> tuple[list[_C
     found, refused = [], []
     for width, depth in shapes(experiment):
         model = dataclasses.replace(experiment.model, width=width, depth=depth)
-        reason = _shape_reason(model)
+        run = dataclasses.replace(config.run_part(experiment), model=model)
+        reason = _shape_reason(run)
         if reason:
             refused.append(Refusal(width, depth, None, reason))
         else:
-            found.append(_Candidate(model, families.count(model, facts.spec)))
+            found.append(_Candidate(model, families.count_run(run, facts.spec)))
     return found, refused
 
 
-def _shape_reason(model: ModelConfig) -> str:
+def _shape_reason(run: RunConfig) -> str:
     try:
-        families.check(model)
+        families.check(run.model)
+        families.check_frozen(run.model, run.transfer)
     except ConfigError as error:
         return str(error)
     return ""

@@ -16,7 +16,7 @@ from scaling_laws.sweep.planned import PlannedRun, TaskFacts
 from scaling_laws.sweep.pool import Pool
 from scaling_laws.sweep.summary import Row, Summary
 from scaling_laws.tasks import catalog, unchanged
-from scaling_laws.train import saved
+from scaling_laws.train import saved, source
 
 Say = Callable[[str], None]
 
@@ -44,11 +44,18 @@ def facts_of(config: ExperimentConfig, say: Say = say_now) -> TaskFacts:
 
 
 def plan_sweep(config: ExperimentConfig, workdir: Path | None = None, say: Say = say_now) -> Plan:
-    """The plan of a sweep, its expected times by what was measured in `workdir` when there are rows."""
+    """The plan of a sweep, its expected times by what was measured in `workdir` when there are rows.
+
+    Raises as `plan`, and where a run's source is not there or is of another shape (`train.source`).
+    """
     rows = []
     if workdir is not None and (workdir / "journal.jsonl").exists():
         rows = table.read_runs(workdir, say).to_pylist()
-    return plan(config, facts_of(config, say), measured_pace(rows))
+    found = plan(config, facts_of(config, say), measured_pace(rows))
+    if workdir is not None:
+        for planned in found.runs:
+            source.of(planned.run, workdir)
+    return found
 
 
 def run_sweep(config: ExperimentConfig, workdir: Path, say: Say = say_now) -> Study:

@@ -16,8 +16,9 @@ from scaling_laws.spec import LOSSES
 
 # 2: init_seconds apart from compile_seconds; 3: spikes, bad_step, good_loss, grad_norm; Parquet sealed;
 # 4: own_steps, averaged_loss, averaged_loss_se; trunk filled; lr_source; signs of instability on the curve;
-# 5: base_width, base_depth; 6: loss_kind, and the scores beside the loss, accuracy to mean_absolute_error
-VERSION = 6
+# 5: base_width, base_depth; 6: loss_kind, and the scores beside the loss, accuracy to mean_absolute_error;
+# 7: source_run, finetune_tokens, pretrain_flops, frozen_params
+VERSION = 7
 VERSION_KEY = b"scaling_laws.version"
 REQUIRED = object()  # the default of a column that a row must bring along
 ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64(), list: pa.list_(pa.float64())}
@@ -60,8 +61,8 @@ RUN_COLUMNS = (
     Column("purpose", str, "", "why the run was made", choices=PURPOSES),
     Column("family", str, "", "what a width and a depth mean"),
     Column("task", str, "", "data and loss"),
-    Column("technique", str, "", "what is studied on top of the baseline", "none"),
-    Column("strength", float, "", "strength of the technique; 0 is neutral", 0.0),
+    Column("technique", str, "", "what is studied on top of the baseline, several joined by +", "none"),
+    Column("strength", float, "", "strength of the technique; 0 is neutral; of several the sum", 0.0),
     Column("trunk", str, "", "what cooldown branches share: the identity of the run without its horizon", ""),
     Column("parametrization", str, "", "rules for initialisation, rates and multipliers"),
     Column("base_width", int, "", "width at which the parametrisation is standard; 0 where it reads none", 0),
@@ -117,6 +118,10 @@ RUN_COLUMNS = (
     Column("spikes", int, "steps", "steps whose loss or gradient stood far above those before", 0),
     Column("bad_step", int, "steps", "step at which the run diverged, or its last train of spikes began", None),
     Column("good_loss", float, "nats/token", "mean training loss before bad_step", None),
+    Column("source_run", str, "", "run_id of the run whose last parameters this one began from", None),
+    Column("finetune_tokens", int, "tokens", "D_F: distinct tokens that a run with a source was trained on", None),
+    Column("pretrain_flops", float, "FLOP", "C of the source and of its own sources; flops is this run's alone", None),
+    Column("frozen_params", int, "parameters", "those of n_params that rest as the source has them", None),
     Column("corpus_hash", str, "", "hash of the raw documents"),
     Column("config", str, "", "JSON text of the settings that differ from their neutral values"),
     # not a result: one run may be asked for in several ways

@@ -94,7 +94,8 @@ class _Pack:
 
     def _restored(self) -> tuple[int, list[State]]:
         """The latest step of which every member has a sound checkpoint, and the states there; else the beginning."""
-        fresh = [self.programs.initial_state(member.run.train.seed) for member in self.members]
+        template = self.programs.template
+        fresh = [self.programs.initial_state(member.run.train.seed, member.begun(template)) for member in self.members]
         common = set.intersection(*(member.beginnings() for member in self.members))
         for done in sorted(common, reverse=True):
             tried = [member.restore(state, at=done) for member, state in zip(self.members, fresh, strict=True)]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,7 +14,7 @@ from scaling_laws.describe import describe
 from scaling_laws.tasks import metrics, scores
 from scaling_laws.tasks import order as reading_order
 from scaling_laws.tasks.task import Task
-from scaling_laws.train import saved
+from scaling_laws.train import saved, source, takeover
 from scaling_laws.train.checkpoint import Checkpoints
 from scaling_laws.train.health import Health
 from scaling_laws.train.stability import layer_names
@@ -90,12 +91,13 @@ class Member:
     """One run of a pack."""
 
     def __init__(self, order: Order, task: Task, folder: Path, say: Any):
-        """Raises ConfigError for bad settings."""
+        """Raises ConfigError for bad settings, and where the run begins from one that is not there or is unlike it."""
         validation.validate_run(order.run)
         validation.check_task(order.run, task.spec)
+        self.folder, self.source = folder, source.of(order.run, folder)
         self.order, self.run, self.task = order, order.run, task
         self.run_id = config.identity(order.run, task.content_hash)
-        self.counts = families.count(order.run.model, task.spec)
+        self.counts = families.count_run(order.run, task.spec)
         self.step_tokens = order.run.train.batch_size * task.spec.targets
         self.hyper = hyper.hyperparameters(order.run)
         self.checkpoints = Checkpoints(saved.folder(folder, self.run_id), say=say)
@@ -107,6 +109,13 @@ class Member:
     def branches_at(self) -> int:
         """The step at which others want this run's state; 0: none."""
         return config.trunk_steps(self.run) if self.trunk and self.order.keep_trunk else 0
+
+    def begun(self, template: State) -> Mapping[str, np.ndarray]:
+        """The parameters that the run takes from its source, in the state `template`; none where it has no source.
+
+        Raises ConfigError or KeptError.
+        """
+        return takeover.parameters(self.run, self.folder, template) if self.source else {}
 
     def beginnings(self) -> set[int]:
         """Steps of checkpoints, sound or not, from which it may go on: its own, and its trunk's before its cooldown."""
@@ -213,6 +222,7 @@ class Member:
             "eval_tokens": None,
             "averaged_loss": None,
             "averaged_loss_se": None,
+            "pretrain_flops": source.flops(self.source),
             "resumed": progress.resumed,
             "tokens_per_second": trained / progress.step_seconds if progress.step_seconds else None,
             "step_seconds": progress.step_seconds,

@@ -7,6 +7,7 @@ B batch.
 import functools
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -52,11 +53,16 @@ class Programs:
         side_by_side = layout.members if layout.strategy == "vmap" else 1
         self.xla_flops_per_step = counted and counted * shape.parts / side_by_side
 
-    def initial_state(self, seed: int) -> State:
-        """One member's fresh parameters and optimiser state (NumPy)."""
+    @property
+    def template(self) -> State:
+        """Shapes and dtypes of one member's state."""
+        return self._built.template
+
+    def initial_state(self, seed: int, begun: Mapping[str, np.ndarray] = MappingProxyType({})) -> State:
+        """One member's fresh parameters, but for those that have `begun` elsewhere, and optimiser state (NumPy)."""
         shape = self.shape
         given = families.of(shape.model).given(shape.model, shape.spec, seed)
-        return states.initial(self._built.template, self.rules, seed, given)
+        return states.initial(self.template, self.rules, seed, {**given, **begun})
 
     def place_data(self, train: Mapping[str, np.ndarray], evaluated: Mapping[str, np.ndarray]) -> tuple[Any, Any]:
         """The arrays to train on and those for evaluations, on the devices."""

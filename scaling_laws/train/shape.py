@@ -5,6 +5,7 @@ import math
 
 import jax
 
+from scaling_laws import families
 from scaling_laws.config import ModelConfig, RunConfig
 from scaling_laws.parametrization import Scheme
 from scaling_laws.spec import Spec
@@ -29,6 +30,7 @@ class Shape:
     nesterov: bool
     z_loss: bool
     average: str
+    frozen: families.Frozen
 
     @classmethod
     def of(cls, run: RunConfig, spec: Spec) -> "Shape":
@@ -47,4 +49,5 @@ class Shape:
             nesterov=run.optimizer.nesterov,
             z_loss=run.train.z_loss > 0,
             average=run.train.average,
+            frozen=families.frozen(run.model, run.transfer),
         )

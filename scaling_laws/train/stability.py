@@ -30,17 +30,17 @@ def attention_logits(watched: Mapping[str, Any], n_blocks: int) -> jax.Array:
     return jnp.array([block["attention"]["attention_logit"][0] for block in blocks if "attention" in block])
 
 
-def gradients_and_updates(grads: Any, updates: Any, params: Any) -> jax.Array:
+def gradients_and_updates(grads: Any, updates: Any, params: Any, n_blocks: int) -> jax.Array:
     """(2, G): the norm of each layer's gradient, and that of its update over that of its parameters.
 
     All three are trees of parameters as the model names them, or each of its blocks (where they are apart, not stacked)
-    and other parts as one vector.
+    and other parts as one vector; of a model of `n_blocks`, those parts that learn.
     """
-    moved, size = jnp.sqrt(_squares(updates)), jnp.sqrt(_squares(params))
-    return jnp.stack([jnp.sqrt(_squares(grads)), moved / jnp.maximum(size, jnp.finfo(jnp.float32).tiny)])
+    norms = [jnp.sqrt(_squares(tree, n_blocks)) for tree in (grads, updates, params)]
+    return jnp.stack([norms[0], norms[1] / jnp.maximum(norms[2], jnp.finfo(jnp.float32).tiny)])
 
 
-def _squares(tree: Mapping[str, Any]) -> jax.Array:
+def _squares(tree: Mapping[str, Any], n_blocks: int) -> jax.Array:
     """(G,) sums of squares."""
     whole = {name: _square(part) for name, part in tree.items() if name != STACKED}
     blocks = [name for name in whole if name.startswith(BLOCK)]
@@ -49,7 +49,7 @@ def _squares(tree: Mapping[str, Any]) -> jax.Array:
     if STACKED in tree:
         inner = sum(jnp.square(leaf).reshape(len(leaf), -1).sum(axis=1) for leaf in jax.tree.leaves(tree[STACKED]))
     else:
-        inner = jnp.array([whole[name] for name in sorted(blocks, key=lambda name: int(name.removeprefix(BLOCK)))])
+        inner = jnp.array([whole.get(f"{BLOCK}{index}", 0.0) for index in range(n_blocks)])
     return jnp.concatenate([jnp.array([sum(first)]), inner, jnp.array([sum(last)])])
 
 

@@ -3,6 +3,8 @@
 Dimension letters: B batch, L context, O outputs, K steps a dispatch.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -15,10 +17,11 @@ from scaling_laws.memory import JOINED
 from scaling_laws.models.build import build
 from scaling_laws.models.layers import WATCHED
 from scaling_laws.models.loss import example_losses
-from scaling_laws.train import flat, stability
+from scaling_laws.train import flat, resting, stability
 from scaling_laws.train.reading import Data, blank, read
 from scaling_laws.train.shape import Shape
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 Tree = dict[str, Any]  # params, opt_state, and average where one is kept
 
 
@@ -53,8 +56,9 @@ class Step:
     def abstract_state(self) -> Tree:
         """Shapes and dtypes of a state."""
         params: Any = jax.eval_shape(self.module.init, jax.random.key(0), blank(self.shape.spec))["params"]
-        transform = self._optimizer(params, flat.Tensors(), hyper.hyperparameters(RunConfig()))
-        state = {"params": params, "opt_state": jax.eval_shape(transform.init, params)}
+        _, learning = resting.split(self.shape.frozen, params)
+        transform = self._optimizer(learning, flat.Tensors(), hyper.hyperparameters(RunConfig()))
+        state = {"params": params, "opt_state": jax.eval_shape(transform.init, learning)}
         return state | ({"average": params} if self.averages else {})
 
     @property
@@ -96,12 +100,14 @@ class Step:
     def advance(
         self, state: Tree, numbers: Any, data: Data, starts_KxB: jax.Array, count: jax.Array, alive: jax.Array
     ) -> tuple[Tree, jax.Array, jax.Array, jax.Array]:
-        """`count` <= K optimiser steps; the parameters rest unless `alive`.
+        """`count` <= K optimiser steps; the parameters rest unless `alive`, and the frozen ones always: the optimiser
+        never sees them.
 
         Returns the state, the K training losses and the K norms of the gradient before clipping (zeros beyond
         `count`), and (2, G) of the last step: what `stability.gradients_and_updates` sees in it.
         """
-        params, opt_state = state["params"], state["opt_state"]
+        frozen, opt_state = self.shape.frozen, state["opt_state"]
+        still, params = resting.split(frozen, state["params"])
         form = self._form(params)
         transform = self._optimizer(params, form, numbers)
         by_layer = form.split if stability.STACKED in params else form.parts
@@ -109,25 +115,27 @@ class Step:
         def body(k: jax.Array, carry: Any) -> Any:
             joined, opt_state, average, losses_K, norms_K, _ = carry
             params = form.split(joined)
-            loss, tensors = self._loss_and_gradients(params, numbers, data, starts_KxB[k])
+            loss, tensors = self._loss_and_gradients(params, numbers, data, starts_KxB[k], still)
             grads = form.join(tensors)
             updates, opt_state = transform.update(grads, opt_state, joined)
             updates = jax.tree.map(lambda update: jnp.where(alive, update, 0), updates)
             losses_K, norms_K = losses_K.at[k].set(loss), norms_K.at[k].set(optax.tree.norm(grads))
             # at every step: under a condition gradients and updates would have to be kept, half as much memory again
-            layers_2xG = stability.gradients_and_updates(by_layer(grads), by_layer(updates), by_layer(joined))
+            trees = by_layer(grads), by_layer(updates), by_layer(joined)
+            layers_2xG = stability.gradients_and_updates(*trees, self.n_blocks)
             joined = optax.apply_updates(joined, updates)
             average = self._averaged(average, joined, opt_state, numbers)
             return joined, opt_state, average, losses_K, norms_K, layers_2xG
 
         nothing_K = jnp.zeros(self.shape.steps_per_dispatch, jnp.float32)
         nothing_2xG = jnp.zeros((2, len(stability.layer_names(self.n_blocks))), jnp.float32)
-        average = form.join(state["average"]) if self.averages else ()
+        average = form.join(resting.split(frozen, state["average"])[1]) if self.averages else ()
         joined_opt_state = flat.within(form.join, opt_state, opt_state)
         carry = (form.join(params), joined_opt_state, average, nothing_K, nothing_K, nothing_2xG)
         joined, joined_opt_state, average, *seen = jax.lax.fori_loop(0, count, body, carry)
-        after = {"params": form.split(joined), "opt_state": flat.within(form.split, opt_state, joined_opt_state)}
-        after |= {"average": form.split(average)} if self.averages else {}
+        opt_state = flat.within(form.split, opt_state, joined_opt_state)
+        after = {"params": still | form.split(joined), "opt_state": opt_state}
+        after |= {"average": still | form.split(average)} if self.averages else {}
         return after, *seen
 
     def _averaged(self, average: Any, params: Any, opt_state: Any, numbers: Any) -> Any:
@@ -173,11 +181,19 @@ class Step:
         """(parts, B / parts); every part takes from everywhere, so that a batch split over devices stays split."""
         return starts_B.reshape(-1, self.shape.parts).T
 
-    def _loss_and_gradients(self, params: Any, numbers: Any, data: Data, starts_B: jax.Array) -> tuple[jax.Array, Any]:
-        """The batch's mean loss and the objective's gradients: means over parts of equal size, and over devices."""
+    def _loss_and_gradients(
+        self, params: Any, numbers: Any, data: Data, starts_B: jax.Array, still: Mapping[str, Any] = NOTHING
+    ) -> tuple[jax.Array, Any]:
+        """The batch's mean loss and the objective's gradients: means over parts of equal size, and over devices.
+
+        Of `params` alone; beside them those that are `still`, so that no product for these is in the backward pass.
+        """
+
+        def objective(params: Any, *about: Any) -> Any:
+            return self._objective({**still, **params}, *about)
 
         def part(starts: jax.Array) -> Any:
-            (_, loss), grads = jax.value_and_grad(self._objective, has_aux=True)(params, numbers, data, starts)
+            (_, loss), grads = jax.value_and_grad(objective, has_aux=True)(params, numbers, data, starts)
             return loss, grads
 
         def add(total: Any, starts: jax.Array) -> tuple[Any, None]:

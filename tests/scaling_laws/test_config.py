@@ -197,7 +197,9 @@ def test_no_setting_names_a_place_in_the_workdir():
         for path, field, _ in c.leaves(c.ExperimentConfig())
         if kinds[path] is str and not field.metadata["choices"]
     ]
-    assert texts == ["task.path", "task.target", "task.ignore", "sweep.rule"]  # files that are read alone, and columns
+    # files and a workdir that are read alone, columns, and a run_id
+    found = ["task.path", "task.target", "task.ignore", "transfer.source", "transfer.source_workdir", "sweep.rule"]
+    assert texts == found
     for path in ("sotu", "../../etc/x", "/", "\0"):
         run = c.replace(c.RunConfig(), {"task.path": path})
         assert re.fullmatch("[0-9a-f]{16}", c.identity(run, "../x"))  # the name of a run's folders and files

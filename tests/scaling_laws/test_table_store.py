@@ -203,8 +203,8 @@ def test_places_without_runs_are_refused(tmp_path):
 def test_a_newer_parquet_is_refused(workdir):
     path = workdir / "runs.parquet"
     table = pq.read_table(path)
-    pq.write_table(table.replace_schema_metadata({"scaling_laws.version": "7"}), path)
-    with pytest.raises(TableError, match=r"version 7 .* reads up to 6"):
+    pq.write_table(table.replace_schema_metadata({"scaling_laws.version": "8"}), path)
+    with pytest.raises(TableError, match=r"version 8 .* reads up to 7"):
         read_runs(path)
 
 
@@ -229,6 +229,15 @@ def test_a_parquet_of_the_fifth_version_is_read(workdir):
     assert found.schema.equals(RUNS, check_metadata=True)
     assert found.equals(now)
     assert all(found[name].null_count == len(found) for name in scores)
+
+
+def test_a_parquet_of_the_sixth_version_is_read(workdir):
+    """It had nothing of fine-tuning."""
+    path, now = workdir / "runs.parquet", read_runs(workdir)
+    added = ["source_run", "finetune_tokens", "pretrain_flops", "frozen_params"]
+    packed.write(now.drop_columns(added).replace_schema_metadata({"scaling_laws.version": "6"}), path)
+    assert read_runs(path).equals(now)
+    assert all(now[name].null_count == len(now) for name in added)
 
 
 def test_result_hash_sees_results_and_nothing_else(tmp_path):

@@ -1,0 +1,39 @@
+"""The parameters that a run takes over from its source."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scaling_laws.config import ConfigError, RunConfig
+from scaling_laws.parametrization import is_head
+from scaling_laws.train import kept, source
+from scaling_laws.train.state import PARAMS
+
+
+def parameters(run: RunConfig, workdir: Path, template: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Tensors by name (`block_0/mlp/up`) of the source of a run in `workdir` whose state is to be like `template`.
+
+    All of them, but for the head where `transfer.new_head` asks for another or where its shapes are not the run's.
+    Raises ConfigError, naming the first, where others differ, KeptError where the source kept none or they are damaged.
+    """
+    found = _by_name(kept.read(source.workdir_of(run, workdir), run.transfer.source))
+    wanted = _by_name(template)
+    heads = {name for name in (*wanted, *found) if is_head(name.split("/"))}
+    for name in (*wanted, *found):
+        if name not in heads and _form(wanted.get(name)) != _form(found.get(name)):
+            raise ConfigError(
+                f"transfer.source: tensor {name} is {_form(found.get(name))} in run {run.transfer.source} and "
+                f"{_form(wanted.get(name))} here; allowed: the same tensors but for the head"
+            )
+    new_head = run.transfer.new_head or any(_form(wanted.get(name)) != _form(found.get(name)) for name in heads)
+    return {name: found[name] for name in wanted if not (new_head and name in heads)}
+
+
+def _by_name(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.removeprefix(PARAMS): leaf for name, leaf in state.items() if name.startswith(PARAMS)}
+
+
+def _form(leaf: Any) -> str:
+    return "absent" if leaf is None else f"{np.dtype(leaf.dtype).name}{list(leaf.shape)}"
