@@ -49,6 +49,8 @@ def run() -> int:
 
 def grid(config: RunConfig, axis: str) -> list[RunConfig]:
     """The runs of one parametrisation over `axis`, sizes ascending. Raises ConfigError for bad sizes or settings."""
+    if config.transfer.source:
+        raise ConfigError(f"transfer.source: {config.transfer.source}; allowed: none where first steps are looked at")
     shapes = sizes.shapes(config, axis, GROWTH)
     if len(shapes) < 2:
         raise ConfigError(f"--{axis}s: {getattr(shapes[0].model, axis)} alone; allowed: two sizes or more")

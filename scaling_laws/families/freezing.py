@@ -64,9 +64,8 @@ def check(family: Family, model: ModelConfig, transfer: TransferConfig) -> None:
 def counts(family: Family, model: ModelConfig, spec: Spec, frozen: Frozen) -> Counts:
     """Counts of a model of which something rests: the same parameters and forward pass, fewer products backward."""
     whole, n_blocks = family.count(model, spec), family.blocks(model)
-    above = n_blocks - frozen.blocks
-    recomputed = 0 if frozen.body else whole.recomputed * above // max(n_blocks, 1)
     layers = [part for layer in whole.layers for part in _parts(layer, family, model, spec, frozen)]
+    recomputed = whole.recomputed * (n_blocks - frozen.blocks) // max(n_blocks, 1)  # in as many blocks as learn
     return Counts(tuple(layers), recomputed)
 
 
