@@ -11,7 +11,7 @@ Heavy libraries are imported inside `run`, so that `--help` answers at once.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from absl import flags
@@ -38,6 +38,17 @@ def workdir() -> Path:
     if path.exists() and not path.is_dir():
         raise ConfigError(f"--workdir: {path} is a file; allowed: a folder, made when absent")
     return path
+
+
+def whole_numbers(flag: str, values: Sequence[str]) -> list[int]:
+    """Whole numbers, each once, ascending. Raises ConfigError for anything else, and for none."""
+    try:
+        found = sorted({int(value) for value in values})
+    except ValueError:
+        found = []
+    if not found:
+        raise ConfigError(f"{flag}: {','.join(values)!r}; allowed: whole numbers separated by commas")
+    return found
 
 
 def main(run: Callable[[], int | None]) -> None:

@@ -57,7 +57,7 @@ def grid(config: RunConfig, axis: str) -> list[RunConfig]:
     runs = [
         replace(shape, {"train.seed": seed, "train.data_seed": seed})
         for shape in shapes
-        for seed in sizes.whole_numbers("--seeds", _SEEDS.value)
+        for seed in cli.whole_numbers("--seeds", _SEEDS.value)
     ]
     for each in runs:
         validate_run(each)

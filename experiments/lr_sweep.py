@@ -57,7 +57,7 @@ def run() -> int:
 
 def arms(config: ExperimentConfig) -> list[RunConfig]:
     """The run of each parametrisation, size and horizon, each once. Raises ConfigError for bad sizes."""
-    horizons = sizes.whole_numbers("--horizons", _HORIZONS.value) if _HORIZONS.value else [config.train.steps]
+    horizons = cli.whole_numbers("--horizons", _HORIZONS.value) if _HORIZONS.value else [config.train.steps]
     found = [
         replace(shape, {"train.steps": steps})
         for name in sizes.parametrizations(config)

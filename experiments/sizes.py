@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from experiments import cli
 from scaling_laws.config import ConfigError, RunConfig, replace
 
 AXES = ("width", "depth")
@@ -36,17 +37,6 @@ def shapes(config: RunConfig, axis: str, growth: Sequence[int]) -> list[RunConfi
     model, train = config.model, config.train
     base = {name: getattr(train, f"base_{name}") or getattr(model, name) for name in AXES}
     given = {"width": _WIDTHS.value, "depth": _DEPTHS.value}[axis]
-    sizes = whole_numbers(f"--{axis}s", given) if given else [base[axis] * factor for factor in growth]
+    sizes = cli.whole_numbers(f"--{axis}s", given) if given else [base[axis] * factor for factor in growth]
     other = {f"model.{name}": getattr(model, name) or base[name] for name in AXES if name != axis}
     return [replace(config, other | {f"model.{axis}": size}) for size in sizes]
-
-
-def whole_numbers(flag: str, values: Sequence[str]) -> list[int]:
-    """Whole numbers, each once, ascending. Raises ConfigError for anything else, and for none."""
-    try:
-        found = sorted({int(value) for value in values})
-    except ValueError:
-        found = []
-    if not found:
-        raise ConfigError(f"{flag}: {','.join(values)!r}; allowed: whole numbers separated by commas")
-    return found
