@@ -49,7 +49,7 @@ class Transferred:
 
     def to_row(self) -> dict[str, Any]:
         """Columns by their names in the runs table; what is nan is left empty."""
-        facts = dataclasses.asdict(self.arm) | dataclasses.asdict(self) | {"finetune_tokens": self.arm.unique_tokens}
+        facts = vars(self) | vars(self.arm) | {"finetune_tokens": self.arm.unique_tokens}
         return {name: "" if isinstance(facts[name], float) and math.isnan(facts[name]) else facts[name] for name in ROW}
 
 

@@ -67,6 +67,7 @@ def test_a_row_has_the_columns_of_the_law_and_nothing_that_is_not_known():
     (found,) = transferred(arms([*SCRATCHES, a_row(9000, 0.5, source="s")]))
     row = found.to_row()
     assert tuple(row) == ROW
+    assert (row["arm"], row["width"]) == ("all learn", 8)
     assert (row["finetune_tokens"], row["transferred_tokens"], row["scratch_loss"]) == (5000, "", "")
 
 

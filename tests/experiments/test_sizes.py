@@ -4,7 +4,7 @@ import pytest
 from absl import flags
 from absl.testing import flagsaver
 
-from experiments import sizes
+from experiments import cli, sizes
 from scaling_laws.config import ConfigError, RunConfig, replace
 
 
@@ -79,4 +79,4 @@ def test_what_is_refused(given, asked, line):
 
 def test_no_number_is_refused():
     with pytest.raises(ConfigError, match="--seeds: ''; allowed: whole numbers"):
-        sizes.whole_numbers("--seeds", [])
+        cli.whole_numbers("--seeds", [])
