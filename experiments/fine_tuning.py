@@ -4,9 +4,9 @@
 
 The configuration's task is that of the fine-tuning; --source_path names the text of the sources, one of each shape and
 seed, whose parameters are kept. Every arm is trained for each number of steps at each of `sweep.lr_multipliers`, from
-the source of its own seed. Leaves transferred.csv (columns of `python -m analysis.fit --law=transfer`) and a figure in
-the workdir. Stop it at any time: the same command goes on. Exit code 0 when done, 1 when a run failed, 130 after
-Ctrl-C, 75 after SIGTERM, 2 for bad input.
+the source of its own seed. Leaves transferred.csv and a figure in the workdir; over several widths the file is a table
+for `python -m analysis.fit --law=transfer`. Stop it at any time: the same command goes on. Exit code 0 when done, 1
+when a run failed, 130 after Ctrl-C, 75 after SIGTERM, 2 for bad input.
 """
 
 import itertools

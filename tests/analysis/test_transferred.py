@@ -74,5 +74,6 @@ def test_a_row_has_the_columns_of_the_law_and_nothing_that_is_not_known():
 def test_the_figure_has_a_line_an_arm():
     tuned = [a_row(tokens, power(7 * tokens), source="s") for tokens in (100, 500)]
     (panel,) = losses_over_tokens(arms([*SCRATCHES, *tuned])).panels
-    assert [layer.name for layer in panel.layers] == ["from scratch", "fine-tuned, all learn"]
-    assert panel.layers[1].x.tolist() == [100, 500]
+    points = [layer for layer in panel.layers if layer.kind == "points"]
+    assert [layer.name for layer in points] == ["from scratch", "fine-tuned, all learn"]
+    assert points[1].x.tolist() == [100, 500]
