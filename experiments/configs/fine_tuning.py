@@ -4,8 +4,9 @@
 
 Byte-level transformers of width 32 and depth 2 read two million bytes of the presidential messages, then 16 thousand
 to a quarter of a million bytes of Python, the sources of JAX itself; beside them runs of Python from scratch. It is the
-question of Hernandez et al. 2021 ("Scaling laws for transfer") in small. What comes out stands in
-docs/results/transfer_learning.
+question of Hernandez et al. 2021 ("Scaling laws for transfer") in small. 106 runs in six minutes on two busy cores:
+expect the English to stand for three times 65 thousand bytes of Python where all layers learn, for next to none
+where all but the head rests. What came out stands in docs/results/transfer_learning.
 """
 
 import importlib.util
