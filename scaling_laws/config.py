@@ -10,6 +10,8 @@ import json
 import math
 from typing import Any
 
+from scaling_laws import augmentation
+from scaling_laws.augmentation import AugmentConfig as AugmentConfig
 from scaling_laws.fields import MOST_VALUES as MOST_VALUES
 from scaling_laws.fields import ConfigError as ConfigError
 from scaling_laws.fields import allowed as allowed
@@ -220,6 +222,7 @@ class RunConfig:
     task: TaskConfig = dataclasses.field(default_factory=TaskConfig)
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
+    augment: AugmentConfig = dataclasses.field(default_factory=AugmentConfig)
     transfer: TransferConfig = dataclasses.field(default_factory=TransferConfig)
 
 
@@ -304,13 +307,14 @@ class ExperimentConfig(RunConfig):
 
 
 def form(run: RunConfig) -> RunConfig:
-    """What runs share that one program can advance together: all but the seeds, the numbers of the optimiser and what
-    they begin from."""
+    """What runs share that one program can advance together: all but the seeds, the numbers of the optimiser and of
+    the augmentation, and what they begin from."""
     numbers = [path for path, kind in field_types(run.optimizer, "optimizer.").items() if kind is float]
     averaging = {"train.ema_decay": 0.0, "train.average_window": 0.0, "train.average_every": 1}
     others = {"optimizer.warmup_steps": 0, "train.seed": 0, "train.data_seed": 0}
     begun = {"transfer.source": "", "transfer.source_workdir": "", "transfer.new_head": False}
-    return replace(run, dict.fromkeys(numbers, 0.0) | averaging | others | begun)
+    alike = replace(run, dict.fromkeys(numbers, 0.0) | averaging | others | begun)
+    return dataclasses.replace(alike, augment=augmentation.form(run.augment))
 
 
 def on_trunk(run: RunConfig) -> bool:

@@ -30,6 +30,7 @@ def hyperparameters(run: RunConfig) -> dict[str, np.generic]:
     values: dict[str, np.generic] = {name: np.float32(getattr(run.optimizer, name)) for name in _NUMBERS}
     values["horizon"] = np.float32(run.train.steps)
     values["z_loss"] = np.float32(run.train.z_loss)
+    values["noise"], values["mixup"] = np.float32(run.augment.noise), np.float32(run.augment.mixup)
     values["data_seed"] = np.int32(run.train.data_seed)
     if run.optimizer.clip_norm == 0:
         values["clip_norm"] = np.float32(np.inf)

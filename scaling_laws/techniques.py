@@ -1,6 +1,6 @@
 """What a run studies on top of the baseline, as its row of the runs table says it. No JAX here."""
 
-from scaling_laws import families
+from scaling_laws import augmentation, families
 from scaling_laws.config import RunConfig
 
 
@@ -10,7 +10,7 @@ def of(run: RunConfig) -> tuple[str, float]:
     Of several techniques the names are joined by + and the strengths added: 0 where all are neutral, more where any is
     stronger. Each by itself stands in the column `config`.
     """
-    strengths = _transfer(run)
+    strengths = augmentation.strengths(run.augment) | _transfer(run)
     return "+".join(strengths) or "none", sum(strengths.values(), 0.0)
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from scaling_laws import families
+from scaling_laws import augmentation, families
 from scaling_laws.config import (
     AXIS,
     BASES,
@@ -113,3 +113,4 @@ def check_task(config: RunConfig, spec: Spec) -> None:
     families.check_inputs(config.model, spec)
     if config.train.z_loss and not spec.is_classification:
         raise ConfigError(f"train.z_loss: {config.train.z_loss:g}; allowed: 0 where a number is predicted, not a class")
+    augmentation.check(config.augment, spec)

@@ -27,10 +27,12 @@ def read(spec: Spec, data: Data, starts_B: Any, data_seed: Any = 0) -> tuple[Any
         return windows[:, :-1], windows[:, 1:]
     if spec.source == "stream":
         return _drawn(spec, data, starts_B, data_seed)
-    inputs, targets = data["inputs"][starts_B], data["targets"][starts_B]
-    if "mean" in data:
-        inputs = (inputs.astype(jnp.float32) - data["mean"]) * data["scale"]
-    return inputs, targets
+    return standardised(data, data["inputs"][starts_B]), data["targets"][starts_B]
+
+
+def standardised(data: Data, inputs: Any) -> Any:
+    """Inputs (..., as an example has them) as a model sees them."""
+    return (inputs.astype(jnp.float32) - data["mean"]) * data["scale"] if "mean" in data else inputs
 
 
 def blank(spec: Spec) -> jax.ShapeDtypeStruct:

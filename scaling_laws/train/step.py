@@ -17,7 +17,7 @@ from scaling_laws.memory import JOINED
 from scaling_laws.models.build import build
 from scaling_laws.models.layers import WATCHED
 from scaling_laws.models.loss import example_losses
-from scaling_laws.train import flat, resting, stability
+from scaling_laws.train import augment, flat, resting, stability
 from scaling_laws.train.reading import Data, blank, read
 from scaling_laws.train.shape import Shape
 
@@ -79,7 +79,7 @@ class Step:
         """
 
         def part(starts: jax.Array) -> Any:
-            seen = self._seen(params, data, starts, watch=True)
+            seen = self._seen(params, data, read(self.shape.spec, data, starts), watch=True)
             return seen.losses_B, self._signs(seen.watched), seen.outputs
 
         if self.shape.parts == 1:
@@ -115,7 +115,8 @@ class Step:
         def body(k: jax.Array, carry: Any) -> Any:
             joined, opt_state, average, losses_K, norms_K, _ = carry
             params = form.split(joined)
-            loss, tensors = self._loss_and_gradients(params, numbers, data, starts_KxB[k], still)
+            step = optim.steps_done(opt_state)
+            loss, tensors = self._loss_and_gradients(params, numbers, data, starts_KxB[k], step, still)
             grads = form.join(tensors)
             updates, opt_state = transform.update(grads, opt_state, joined)
             updates = jax.tree.map(lambda update: jnp.where(alive, update, 0), updates)
@@ -154,10 +155,10 @@ class Step:
         return optim.optimizer(self.kind, optim.Multipliers(*map(form.share, by)), numbers)
 
     def _seen(
-        self, params: Any, data: Data, starts_B: jax.Array, seed: Any = 0, with_log_z: bool = False, watch: bool = False
+        self, params: Any, data: Data, examples: tuple[Any, Any], with_log_z: bool = False, watch: bool = False
     ) -> Seen:
         spec, variables = self.shape.spec, {"params": params}
-        inputs, targets = read(spec, data, starts_B, seed)
+        inputs, targets = examples
         mutable = [WATCHED] if watch else []
         if spec.targets > 1:
             chunks = self.shape.loss_chunks
@@ -169,9 +170,10 @@ class Step:
         log_z_B = jax.nn.logsumexp(outputs_BxO, axis=-1) if with_log_z else None
         return Seen(losses_B, log_z_B, outputs_BxO, sown.get(WATCHED, {}))
 
-    def _objective(self, params: Any, numbers: Any, data: Data, starts_B: jax.Array) -> tuple[Any, Any]:
+    def _objective(self, params: Any, numbers: Any, data: Data, starts_B: jax.Array, step: Any) -> tuple[Any, Any]:
         """What is minimised, and the mean loss: they differ by the z-loss (Chowdhery et al. 2022, section 5)."""
-        seen = self._seen(params, data, starts_B, numbers["data_seed"], with_log_z=self.shape.z_loss)
+        examples = augment.read(self.shape.augment, self.shape.spec, data, numbers, starts_B, step)
+        seen = self._seen(params, data, examples, with_log_z=self.shape.z_loss)
         loss = seen.losses_B.mean()
         if not self.shape.z_loss:
             return loss, loss
@@ -182,18 +184,25 @@ class Step:
         return starts_B.reshape(-1, self.shape.parts).T
 
     def _loss_and_gradients(
-        self, params: Any, numbers: Any, data: Data, starts_B: jax.Array, still: Mapping[str, Any] = NOTHING
+        self,
+        params: Any,
+        numbers: Any,
+        data: Data,
+        starts_B: jax.Array,
+        step: Any = 0,
+        still: Mapping[str, Any] = NOTHING,
     ) -> tuple[jax.Array, Any]:
         """The batch's mean loss and the objective's gradients: means over parts of equal size, and over devices.
 
-        Of `params` alone; beside them those that are `still`, so that no product for these is in the backward pass.
+        `step` optimiser steps have been taken before. Gradients of `params` alone; beside them those that are `still`,
+        so that no product for these is in the backward pass.
         """
 
         def objective(params: Any, *about: Any) -> Any:
             return self._objective({**still, **params}, *about)
 
         def part(starts: jax.Array) -> Any:
-            (_, loss), grads = jax.value_and_grad(objective, has_aux=True)(params, numbers, data, starts)
+            (_, loss), grads = jax.value_and_grad(objective, has_aux=True)(params, numbers, data, starts, step)
             return loss, grads
 
         def add(total: Any, starts: jax.Array) -> tuple[Any, None]:
