@@ -1,5 +1,5 @@
 """What each layer computes over the first steps of training: the data of a coordinate check (Yang et al. 2022, section
-D.1). One device, one step a dispatch, every activation looked at.
+D.1). One device, one step a dispatch, every activation looked at, no augmentation.
 
 Dimension letters: B batch, K steps.
 """

@@ -1,4 +1,4 @@
-"""The gradient noise scale of a run's own loss at given parameters, on windows of its train split."""
+"""The gradient noise scale of a run's own loss at given parameters, on windows of its train split, not augmented."""
 
 import dataclasses
 import functools

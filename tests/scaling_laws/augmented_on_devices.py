@@ -11,7 +11,7 @@ from scaling_laws.train import loop
 
 LAYOUTS = {
     "data": {"train__data_devices": 4},
-    "pmap": {"train__data_devices": 4, "train__backend": "pmap"},
+    "pmap, longer dispatches": {"train__steps_per_dispatch": 20, "train__data_devices": 4, "train__backend": "pmap"},
     "accumulated on 2": {"train__accumulation": 2, "train__fsdp_devices": 2},
 }
 

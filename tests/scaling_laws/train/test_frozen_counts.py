@@ -57,7 +57,7 @@ def test_counts_equal_the_traced_step_and_the_parameters(monkeypatch, model, for
     still, learning = resting.split(step.shape.frozen, params)
 
     def traced(learning, still, data, starts):
-        return step._loss_and_gradients(learning, hyper.hyperparameters(run), data, starts, still)
+        return step._loss_and_gradients(learning, hyper.hyperparameters(run), data, starts, still=still)
 
     found = product_flops(traced, learning, still, batch(form), jax.ShapeDtypeStruct((B,), "int32"))
     assert found == counts.hardware_flops_per_token * B * form.targets
