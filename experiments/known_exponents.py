@@ -10,7 +10,6 @@ every bar is met, 1 when one is missed or a run failed, 130 after Ctrl-C, 75 aft
 """
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,14 +17,12 @@ from absl import flags
 
 from experiments import cli
 from scaling_laws import command
-from scaling_laws.config import ConfigError, ExperimentConfig, leaves, replace
+from scaling_laws.config import replace
 
 if TYPE_CHECKING:
     from experiments.known.cases import Case
-    from experiments.known.measure import Measured
     from scaling_laws.sweep.summary import Summary
 
-MACHINE = ("sweep.workers", "sweep.strategy", "sweep.pack_size")  # the settings that may be given
 _CASES = flags.DEFINE_list("cases", [], "which, by the beginnings of their names; none: all")
 _SEEDS = flags.DEFINE_integer("seeds", 16, "seeds of the cases that have several", lower_bound=2, upper_bound=1024)
 _BOOTSTRAP = flags.DEFINE_integer("bootstrap", 400, "resamples behind the intervals", lower_bound=10)
@@ -35,7 +32,7 @@ _DRY_RUN = flags.DEFINE_bool("dry_run", False, "list the cases and their runs, a
 def run() -> int:
     """Every case one after the other, then the comparison."""
     from experiments.known import say
-    from experiments.known.cases import cases
+    from experiments.known.cases import cases, machine_settings
     from experiments.known.measure import measure
     from scaling_laws.progress import duration
 
@@ -53,20 +50,10 @@ def run() -> int:
         found += measure(case, workdir / case.name, _BOOTSTRAP.value)
         say.now("\n".join(say.quantities(found[-len(case.quantities) :])))
         oracle(case, workdir / case.name)
-    report(found, workdir)
+    print("\n== theory and measurement")
+    print("\n".join(say.report(found, workdir)))
     print(f"done in {duration(time.monotonic() - began)}")
     return 1 if failed or any(one.verdict == "MISSED" for one in found) else 0
-
-
-def machine_settings(config: ExperimentConfig) -> dict[str, object]:
-    """What was given on the command line. Raises ConfigError for settings that the cases have of their own."""
-    given = {path: value for path, _, value in leaves(config)}
-    default = {path: value for path, _, value in leaves(ExperimentConfig())}
-    for path, value in given.items():
-        if value != default[path] and path not in MACHINE:
-            allowed = ", ".join(MACHINE)
-            raise ConfigError(f"--config.{path}: {value}; allowed: {allowed}, all else is the cases' own")
-    return {path: given[path] for path in MACHINE if given[path] != default[path]}
 
 
 def do(case: "Case", changes: dict[str, object], workdir: Path) -> "Summary | None":
@@ -89,19 +76,6 @@ def oracle(case: "Case", workdir: Path) -> None:
 
     if not isinstance(case.work, Ridge) and case.work.task.name == "power_law":
         say.now("\n".join(say.deviations(against_oracle(case.work, workdir, 2 * _SEEDS.value))))
-
-
-def report(found: Sequence["Measured"], workdir: Path) -> None:
-    """The comparison as a table, as CSV and as a figure."""
-    from analysis.figures import known_exponents as pictures
-    from analysis.figures import static
-    from experiments.known import say
-
-    print("\n== theory and measurement")
-    print("\n".join(say.table(found)))
-    print(f"table: {say.write(found, workdir / 'known_exponents.csv')}")
-    drawn = static.save(pictures.build([say.line(one) for one in found]), workdir / "figures")
-    print(f"figure: {drawn[0]}")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 from experiments.configs import manifold, power_law, zipf
-from scaling_laws.config import ConfigError, ExperimentConfig, nearest, replace
+from scaling_laws.config import ConfigError, ExperimentConfig, leaves, nearest, replace
 from scaling_laws.theory import manifold as manifold_theory
 from scaling_laws.theory import power_law_features, ridge_features
 from scaling_laws.theory import zipf as zipf_theory
@@ -121,6 +121,7 @@ def _manifold(dimension: int, n_seeds: int) -> Case:
     )
 
 
+MACHINE = ("sweep.workers", "sweep.strategy", "sweep.pack_size")  # the settings that may be given beside a case's own
 MAKERS: tuple[tuple[Callable[..., Case], float], ...] = (
     (_power_law, 0.25),
     (_power_law, 0.7),
@@ -149,3 +150,14 @@ def cases(wanted: Sequence[str] = (), n_seeds: int = 16) -> list[Case]:
             names = [case.name for case in every]
             raise ConfigError(f"--cases: {name!r}; allowed: beginnings of {', '.join(names)}{nearest(name, names)}")
     return [case for case in every if not wanted or any(case.name.startswith(name) for name in wanted)]
+
+
+def machine_settings(config: ExperimentConfig) -> dict[str, object]:
+    """What was given on the command line. Raises ConfigError for settings that the cases have of their own."""
+    given = {path: value for path, _, value in leaves(config)}
+    default = {path: value for path, _, value in leaves(ExperimentConfig())}
+    for path, value in given.items():
+        if value != default[path] and path not in MACHINE:
+            allowed = ", ".join(MACHINE)
+            raise ConfigError(f"--config.{path}: {value}; allowed: {allowed}, all else is the cases' own")
+    return {path: given[path] for path in MACHINE if given[path] != default[path]}

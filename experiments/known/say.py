@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.figures import style
+from analysis.figures import known_exponents, static, style
 from analysis.figures.known_exponents import PowerLine
 from experiments.known.cases import Case, Ridge
 from experiments.known.measure import LEVEL, Measured
 from scaling_laws.sweep import show
 from scaling_laws.sweep.study import say_now as now
 
-__all__ = ["deviations", "line", "now", "planned", "quantities", "table", "write"]
+__all__ = ["deviations", "now", "planned", "quantities", "report", "table", "write"]
 
 HEAD = ("case", "exponent of", "theory", "measured", f"{LEVEL:.0%} interval", "bar", "verdict", "from")
 PHASES = ("Ia", "II", "III")
@@ -64,6 +64,13 @@ def _cells(one: Measured) -> tuple[str, ...]:
     low, high = one.interval
     numbers = f"{one.quantity.theory:.3f}", f"{one.exponent:.3f}", f"[{low:.3f}, {high:.3f}]"
     return one.case.name, one.quantity.name, *numbers, bar, one.verdict, one.kept
+
+
+def report(found: Sequence[Measured], workdir: Path) -> list[str]:
+    """Write the comparison as CSV and as a figure: the table, and where they lie."""
+    path = write(found, workdir / "known_exponents.csv")
+    drawn = static.save(known_exponents.build([line(one) for one in found]), workdir / "figures")
+    return [*table(found), f"table: {path}", f"figure: {drawn[0]}"]
 
 
 def write(found: Sequence[Measured], path: Path) -> Path:

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from analysis.load import runs_from
-from experiments import known_exponents
 from experiments.known import measure, ridge, say
-from experiments.known.cases import Case, Quantity, Ridge, cases
+from experiments.known.cases import Case, Quantity, Ridge, cases, machine_settings
 from scaling_laws import table
 from scaling_laws.config import ConfigError, ExperimentConfig, replace
 from scaling_laws.sweep import study
@@ -105,7 +104,7 @@ def test_an_exponent_that_was_planted_comes_back_with_its_verdict(tmp_path):
     path = say.write([near, far], tmp_path / "out.csv")
     written = list(csv.DictReader(path.open()))
     assert [(row["theory"], row["verdict"]) for row in written] == [("0.72", "met"), ("0.5", "MISSED")]
-    known_exponents.report([near, far], tmp_path)
+    assert say.report([near, far], tmp_path)[-1] == f"figure: {tmp_path / 'figures' / 'known_exponents.png'}"
     assert {file.suffix for file in (tmp_path / "figures").iterdir()} == {".png", ".svg", ".csv"}
 
 
@@ -121,6 +120,6 @@ def test_the_order_of_the_phases_is_said():
 
 def test_only_the_machines_settings_may_be_given():
     given = replace(ExperimentConfig(), {"sweep.workers": 1})
-    assert known_exponents.machine_settings(given) == {"sweep.workers": 1}
+    assert machine_settings(given) == {"sweep.workers": 1}
     with pytest.raises(ConfigError, match=r"--config.task.alpha: 2.0; allowed: sweep.workers, sweep.strategy"):
-        known_exponents.machine_settings(replace(ExperimentConfig(), {"task.alpha": 2.0}))
+        machine_settings(replace(ExperimentConfig(), {"task.alpha": 2.0}))

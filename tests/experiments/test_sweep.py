@@ -96,7 +96,7 @@ def test_dry_run_prints_the_plan_and_trains_nothing(place, tmp_path):
     done = call(place, f"--workdir={tmp_path / 'dry'}", "--dry_run", "--config.sweep.widths=8,12")
     assert done.returncode == 0, done.stderr
     assert "4 runs, 1 program, " in done.stdout
-    assert "refused: every budget, width 12 depth 1" in done.stdout
+    assert "refused: everywhere, width 12 depth 1" in done.stdout
     assert not (tmp_path / "dry").exists()
 
 
