@@ -21,6 +21,7 @@ from scaling_laws.spec import LOSSES
 VERSION = 7
 VERSION_KEY = b"scaling_laws.version"
 REQUIRED = object()  # the default of a column that a row must bring along
+LOSS_UNIT = "by loss_kind"  # nats/target (a token of a text, else an example: the column context) or squared error
 ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64(), list: pa.list_(pa.float64())}
 
 
@@ -67,12 +68,12 @@ RUN_COLUMNS = (
     Column("parametrization", str, "", "rules for initialisation, rates and multipliers"),
     Column("base_width", int, "", "width at which the parametrisation is standard; 0 where it reads none", 0),
     Column("base_depth", int, "", "depth at which it is; 0 where it reads none", 0),
-    Column("width", int, "", "residual width"),
-    Column("depth", int, "", "number of blocks"),
+    Column("width", int, "", "residual width, channels, hidden units, rank or features: by family"),
+    Column("depth", int, "", "number of blocks or hidden layers: by family"),
     Column("n_heads", int, "", "attention heads"),
     Column("vocab_size", int, "", "outputs: size of the vocabulary, or classes, or 1 for a number"),
     Column("context", int, "tokens", "targets an example: length of a window, else 1"),
-    Column("batch_size", int, "windows", "windows an optimiser step"),
+    Column("batch_size", int, "examples", "examples an optimiser step; of a text windows"),
     Column("steps", int, "steps", "optimiser steps planned: the horizon of the schedule"),
     Column("steps_done", int, "steps", "optimiser steps taken"),
     Column("n_params", int, "parameters", "N: with embedding and head"),
@@ -94,9 +95,9 @@ RUN_COLUMNS = (
     Column("weight_decay", float, "", "decoupled decay, multiplied by the rate"),
     Column("seed", int, "", "seed of the initialisation"),
     Column("data_seed", int, "", "seed of the order of the data"),
-    Column("loss_kind", str, "", "nats a target, or the squared error of numbers", LOSSES[0], choices=LOSSES),
-    Column("loss", float, "nats/token", "mean loss on the held-out split after training", None),
-    Column("loss_se", float, "nats/token", "standard error of loss across windows", None),
+    Column("loss_kind", str, "", "unit of losses: nats/target or squared error", LOSSES[0], choices=LOSSES),
+    Column("loss", float, LOSS_UNIT, "mean loss on the held-out split after training", None),
+    Column("loss_se", float, LOSS_UNIT, "standard error of loss across examples", None),
     Column("bits_per_byte", float, "bits/byte", "held-out loss a byte of text", None),
     # on the held-out split, after training, by tasks.scores
     Column("accuracy", float, "", "share of the examples whose class is predicted", None),
@@ -113,23 +114,23 @@ RUN_COLUMNS = (
     Column("r2", float, "", "share of the targets' variance that is explained", None),
     Column("mean_absolute_error", float, "", "mean distance from the targets, in their unit", None),
     Column("eval_tokens", int, "tokens", "held-out tokens behind loss", None),
-    Column("averaged_loss", float, "nats/token", "held-out loss of the averaged parameters (train.average)", None),
-    Column("averaged_loss_se", float, "nats/token", "standard error of averaged_loss across windows", None),
+    Column("averaged_loss", float, LOSS_UNIT, "held-out loss of the averaged parameters (train.average)", None),
+    Column("averaged_loss_se", float, LOSS_UNIT, "standard error of averaged_loss across examples", None),
     Column("spikes", int, "steps", "steps whose loss or gradient stood far above those before", 0),
     Column("bad_step", int, "steps", "step at which the run diverged, or its last train of spikes began", None),
-    Column("good_loss", float, "nats/token", "mean training loss before bad_step", None),
+    Column("good_loss", float, LOSS_UNIT, "mean training loss before bad_step", None),
     Column("source_run", str, "", "run_id of the run whose last parameters this one began from", None),
     Column("finetune_tokens", int, "tokens", "D_F: distinct tokens that a run with a source was trained on", None),
     Column("pretrain_flops", float, "FLOP", "C of the source and of its own sources; flops is this run's alone", None),
     Column("frozen_params", int, "parameters", "those of n_params that rest as the source has them", None),
-    Column("corpus_hash", str, "", "hash of the raw documents"),
+    Column("corpus_hash", str, "", "hash of the raw content: documents, or examples"),
     Column("config", str, "", "JSON text of the settings that differ from their neutral values"),
     # not a result: one run may be asked for in several ways
     _provenance(
         "lr_source", str, "", "what set learning rate and batch: a setting, or a rule and what it rests on", ""
     ),
     # not a result: where the curve is read decides what it averages over
-    _provenance("train_loss", float, "nats/token", "mean training loss between the last two points of the curve"),
+    _provenance("train_loss", float, LOSS_UNIT, "mean training loss between the last two points of the curve"),
     _provenance("own_steps", int, "steps", "steps_done without those that came with a checkpoint of its trunk"),
     _provenance("hardware_flops", float, "FLOP", "flops and what rematerialisation computes again"),
     _provenance("xla_flops", float, "FLOP", "XLA's total: elementwise work too, but a scan over layers counts once"),
@@ -156,10 +157,10 @@ CURVE_COLUMNS = (
     Column("tokens", int, "tokens", "tokens trained on so far"),
     Column("flops", float, "FLOP", "training FLOPs so far"),
     Column("learning_rate", float, "", "learning rate of the step"),
-    Column("train_loss", float, "nats/token", "mean training loss since the last point", None),
+    Column("train_loss", float, LOSS_UNIT, "mean training loss since the last point", None),
     Column("grad_norm", float, "", "mean norm of the gradient, before clipping, since the last point", None),
-    Column("loss", float, "nats/token", "loss on the validation split", None),
-    Column("logit_mean", float, "", "mean of the output logits, over a sample of the validation windows", None),
+    Column("loss", float, LOSS_UNIT, "loss on the validation split", None),
+    Column("logit_mean", float, "", "mean of the output logits, over a sample of the validation examples", None),
     Column("attention_logits", list, "", "largest attention logit of each block, over the same sample", None),
     Column("layer_grad_norms", list, "", "norm of the gradient at this step: embedding, each block, head", None),
     Column("layer_update_ratios", list, "", "norm of the step's update over that of the parameters, likewise", None),

@@ -19,6 +19,14 @@ def test_every_field_has_unit_doc_and_role():
     assert RUNS.metadata[b"scaling_laws.version"] == b"7"
 
 
+def test_no_loss_claims_a_unit_that_only_some_tasks_have():
+    losses = {"loss", "loss_se", "averaged_loss", "averaged_loss_se", "good_loss", "train_loss"}
+    units = {field.name: field.metadata[b"unit"].decode() for field in [*RUNS, *CURVES]}
+    assert {name for name, unit in units.items() if unit == "by loss_kind"} == losses
+    assert not {unit for unit in units.values() if "nats" in unit or "window" in unit}
+    assert units["batch_size"] == "examples"
+
+
 def test_results_and_provenance_are_apart():
     names = result_columns()
     assert {"loss", "flops", "seed", "config", "budget"} <= set(names)

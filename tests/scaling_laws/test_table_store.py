@@ -66,7 +66,7 @@ def test_compact_sorts_and_describes_every_column(workdir):
     assert curves.select(["run_id", "step"]).to_pylist() == [
         {"run_id": name, "step": step} for name in "ab" for step in (10, 20)
     ]
-    assert runs.schema.field("loss").metadata[b"unit"] == b"nats/token"
+    assert runs.schema.field("loss").metadata[b"unit"] == b"by loss_kind"
     assert curves.schema.names == CURVES.names
     assert not list(workdir.glob("*.partial*"))
 
