@@ -63,7 +63,9 @@ class Study:
         if self.with_bad.frontier and self.fit.frontier:
             pairs = {"exponent a": (self.with_bad.frontier.a, self.fit.frontier.a)} | pairs
         moved = ", ".join(f"{name} {there:.4g} ({here:.4g})" for name, (there, here) in pairs.items())
-        return f"with the {self.with_bad.n_points - self.fit.n_points} runs that went bad (without them): {moved}"
+        count = self.with_bad.n_points - self.fit.n_points
+        which = "run that went bad (without it)" if count == 1 else f"{count} runs that went bad (without them)"
+        return f"with the {which}: {moved}"
 
     @functools.cached_property
     def units(self) -> Units:

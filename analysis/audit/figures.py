@@ -101,7 +101,7 @@ def _read(case: Case, finding: Finding) -> Drawing:
 
 
 def _warmup(case: Case, finding: Finding) -> Drawing:
-    y = Axis("warm-up over tokens")
+    y = Axis(f"warm-up over {case.units.data}")
     share = case.runs.numbers("warmup_tokens") / case.runs["tokens"]
     return _scatter(case, finding, COMPUTE, y, case.runs["flops"], share)
 

@@ -10,9 +10,11 @@ from analysis.fitting import Fit, default_pair
 from analysis.load import DataError
 from analysis.study import Study
 from scaling_laws.config import ConfigError
+from scaling_laws.units import TEXT
 
 NAME = "regions"
 CLOUD = 500  # resamples drawn at most
+# of language models: no other task's exponents are near them
 PUBLISHED = {"approach1": published.HOFFMANN_2022, "approach2": published.BESIROGLU_2024, "ink": published.KAPLAN_2020}
 
 
@@ -27,7 +29,7 @@ def build(study: Study) -> Drawing:
         outlines = {kind: study.fit.region(study.runs, pair, kind=kind) for kind in kinds}
     except (ConfigError, DataError) as reason:
         raise NothingToDraw(str(reason)) from reason
-    layers = (*_cloud(study.fit, pair), *_outlines(outlines), *_points(study.fit, pair))
+    layers = (*_cloud(study.fit, pair), *_outlines(outlines), *_points(study, study.fit, pair))
     panel = Panel(Axis(pair[0], log=False), Axis(pair[1], log=False), layers)
     title = f"Joint {study.fit.level:.0%} region of {pair[0]} and {pair[1]}"
     return Drawing(NAME, title, _caption(study.fit), (panel,))
@@ -54,10 +56,10 @@ def _outlines(outlines: dict[str, np.ndarray]) -> Iterator[Layer]:
     yield Layer("line", "ellipse", *outlines["ellipse"].T, role="ink", mark="dashed")
 
 
-def _points(result: Fit, pair: tuple[str, str]) -> Iterator[Layer]:
+def _points(study: Study, result: Fit, pair: tuple[str, str]) -> Iterator[Layer]:
     place = (np.array([result.coefficients[name]]) for name in pair)
     yield Layer("points", "fit", *place, role="law", mark="star")
-    for role, known in PUBLISHED.items():
+    for role, known in PUBLISHED.items() if study.units == TEXT else ():
         if known.law == result.law:
             place = (np.array([known.coefficients[name]]) for name in pair)
             yield Layer("points", known.source.split(",")[0], *place, role=role, mark="hollow")

@@ -148,13 +148,13 @@ def _cells(ax: Axes, layer: Layer, colours: ColourScale | None) -> None:
             outline = {"fill": False, "edgecolor": style.ROLES["law"][0], "linewidth": 2.4, "zorder": 6}
             ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, clip_on=False, **outline))
         return
-    small = len({float(x) for x in layer.x}) > 5
+    room = len({float(x) for x in layer.x}) * max(map(len, layer.labels), default=1)  # letters side by side
     for i, paint in enumerate(paints):
         x, y = float(layer.x[i]), float(layer.y[i])
         ax.add_patch(Rectangle((x - 0.48, y - 0.48), 0.96, 0.96, facecolor=paint, linewidth=0))
         if layer.labels:
             ink = style.readable_on(paint)
-            ax.text(x, y, layer.labels[i], ha="center", va="center", fontsize=6 if small else 8, color=ink)
+            ax.text(x, y, layer.labels[i], ha="center", va="center", fontsize=min(8, max(4, 220 / room)), color=ink)
 
 
 def _legend(figure: Figure, drawing: Drawing) -> None:

@@ -209,9 +209,11 @@ class Chart {
       }
       const colour = this.colour(layer, i);
       element("rect", { x: x - w / 2 + 0.75, y: y - h / 2 + 0.75, width: w - 1.5, height: h - 1.5, fill: colour }, group);
-      if (layer.labels[i] && w > 31) {
+      const size = Math.min(10.5, (w - 4) / (0.6 * layer.labels[i].length)); // a digit is .6 of its height wide
+      if (layer.labels[i] && size >= 6.5) {
         const text = element("text", { class: "cell", x, y: y + 3.5, "text-anchor": "middle" }, group);
         text.textContent = layer.labels[i];
+        text.style.fontSize = `${size}px`;
         text.style.fill = inkOn(colour);
       }
       spots.push({ x, y, layer, i });

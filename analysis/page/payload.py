@@ -1,5 +1,6 @@
 """The numbers of a study as JSON for the page's script: runs once, drawings that point at them."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,10 +14,10 @@ from scaling_laws.units import loss_text
 
 DIGITS = 7
 
-# what a hovered point tells, in this order: column -> label
+# what a hovered point tells, in this order: column -> label, {loss} and {data} the units of the table
 FACTS: Mapping[str, str] = {
-    "run_id": "run", "width": "width", "depth": "depth", "n_params": "N", "tokens": "D", "flops": "C (FLOPs)",
-    "learning_rate": "learning rate", "seed": "seed", "loss": "loss", "status": "status", "purpose": "purpose",
+    "run_id": "run", "width": "width", "depth": "depth", "n_params": "N", "tokens": "D ({data})", "flops": "C (FLOPs)",
+    "learning_rate": "learning rate", "seed": "seed", "loss": "loss ({loss})", "status": "status", "purpose": "purpose",
 }  # fmt: skip
 
 
@@ -32,12 +33,13 @@ def payload(study: Study, drawings: Sequence[Drawing]) -> dict[str, Any]:
 
 def run_facts(study: Study) -> tuple[list[list[tuple[str, str]]], dict[str, int]]:
     """(label, text) pairs of every run, fitted ones first, and run_id -> its place in that list."""
+    labels = {name: label.format(**dataclasses.asdict(study.units)) for name, label in FACTS.items()}
     facts, places = [], {}
     for runs in study.tables():
         columns = {name: texts_of(runs, name) for name in FACTS if name != "run_id"}
         for i, run_id in enumerate(runs.names()):
             places.setdefault(run_id, len(facts))
-            pairs = [(FACTS[name], column[i]) for name, column in columns.items() if column[i]]
+            pairs = [(labels[name], column[i]) for name, column in columns.items() if column[i]]
             facts.append([("run", run_id), *pairs])
     return facts, places
 

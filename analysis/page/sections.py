@@ -13,6 +13,7 @@ from analysis.page.markup import Markup, join, tag
 from analysis.page.payload import number
 from analysis.page.tables import fact_list, plain_table
 from analysis.study import Study
+from scaling_laws.units import TEXT
 
 SYMBOLS = {"alpha": "α", "beta": "β", "gamma": "γ", "alpha_N": "α_N", "alpha_D": "α_D"}
 NOISE = {"sd": "standard deviation", "groups": "shapes with repeated seeds", "dof": "degrees of freedom"}
@@ -172,7 +173,7 @@ def minima(study: Study) -> Markup:
         "runs",
         "N*",
         f"{study.isoflop.level:.0%} interval",
-        "D*",
+        f"D* ({study.units.data})",
         f"loss at N* ({study.units.loss})",
     )
     return tag("section", heading, plain_table(head, [_minimum(group) for group in study.isoflop.groups], 2))
@@ -221,7 +222,7 @@ def provenance(study: Study, facts: Mapping[str, str]) -> Markup:
 
 
 def _made_on(study: Study) -> list[tuple[str, str]]:
-    columns = ("task", "corpus_hash", "device", "backend", "jax_version", "python_version", "source_revision")
+    columns = ("family", "task", "corpus_hash", "device", "backend", "jax_version", "python_version", "source_revision")
     found = []
     for name in columns:
         values = sorted(
@@ -229,8 +230,13 @@ def _made_on(study: Study) -> list[tuple[str, str]]:
         )
         if values:
             more = f" and {len(values) - 5} more" if len(values) > 5 else ""
-            found.append((name.replace("_", " "), ", ".join(values[:5]) + more))
+            found.append((_fact(name, study), ", ".join(values[:5]) + more))
     return found
+
+
+def _fact(name: str, study: Study) -> str:
+    """What a column of the provenance is called: only text has a corpus."""
+    return "content hash" if name == "corpus_hash" and study.units != TEXT else name.replace("_", " ")
 
 
 def _xla_total(study: Study) -> list[tuple[str, str]]:

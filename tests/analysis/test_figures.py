@@ -5,6 +5,7 @@ import dataclasses
 import math
 import xml.etree.ElementTree
 
+import matplotlib
 import numpy as np
 import pytest
 import synthetic
@@ -15,7 +16,8 @@ from analysis import load
 from analysis.budgets import along_budget, shared_budgets
 from analysis.figures import FIGURES, NothingToDraw, build_all, draw, draw_all, ticks
 from analysis.figures.chart import CSV_COLUMNS, ColourScale
-from analysis.figures.style import DARK_STOPS, LIGHT_STOPS, mix, write_atomically
+from analysis.figures.static import render
+from analysis.figures.style import DARK_STOPS, LIGHT_STOPS, RC, mix, write_atomically
 from analysis.options import Options
 from analysis.study import Study, make_study, study_of
 from analysis.uncertainty import band
@@ -179,6 +181,19 @@ def test_one_depth_gives_one_row_of_cells(tmp_path):
     drawing = FIGURES["shape_maps"](made)
     assert {panel.y.categories for panel in drawing.panels} == {("2",)}
     assert len(draw("shape_maps", made, tmp_path / "out")) == 3
+
+
+def test_losses_fit_into_their_cells(study, tmp_path):
+    rows = synthetic.rows(synthetic.Plan(widths=(24, 32, 40, 48, 56, 64, 72), depths=(2,)))
+    small = [row | {"loss": row["loss"] and row["loss"] / 10} for row in rows]  # written with a digit more
+    for each in (study, without_curves(small, tmp_path)):
+        with matplotlib.rc_context(RC):
+            figure = render(FIGURES["shape_maps"](each))
+            figure.canvas.draw()
+            for axes in figure.axes[:-1]:
+                left, right = axes.transData.transform([(0, 0), (1, 0)])[:, 0]
+                assert axes.texts
+                assert all(text.get_window_extent().width < 0.9 * (right - left) for text in axes.texts)
 
 
 def test_a_table_of_strangers_draws_what_it_can():

@@ -164,8 +164,8 @@ def test_every_drawn_run_leads_to_its_facts(study, text):
         for place in drawn:
             assert dict(data["runs"][place])["run"] == study.runs["run_id"][place]
     facts = dict(data["runs"][0])
-    assert facts["loss"] == f"{study.runs['loss'][0]:.5g} ± 0.0040"
-    assert {"run", "width", "depth", "N", "D", "C (FLOPs)", "learning rate", "seed", "status"} <= set(facts)
+    assert facts["loss (nats/token)"] == f"{study.runs['loss'][0]:.5g} ± 0.0040"
+    assert {"run", "width", "depth", "N", "D (tokens)", "C (FLOPs)", "learning rate", "seed", "status"} <= set(facts)
 
 
 def test_cells_lead_to_all_their_seeds(study):

@@ -79,6 +79,10 @@ def test_runs_that_went_bad_are_left_out_by_name_and_told_with_and_without(tmp_p
     assert line.startswith(f"with the 2 runs that went bad (without them): exponent a {other.fit.frontier.a:.4g} (")
     assert f"E {other.fit.coefficients['E']:.4g} ({study.fit.coefficients['E']:.4g})" in line
     assert summary.to_json(study)["with_bad"]["n_points"] == study.with_bad.n_points
+    (alone,) = [row for row in rows if row["status"] == "dead"]
+    one = study_of(synthetic.workdir(tmp_path / "one", [row for row in rows if row["status"] != "spiked"]))
+    assert (one.with_bad.n_points, alone["status"]) == (one.fit.n_points + 1, "dead")
+    assert one.moved_by_bad().startswith("with the run that went bad (without it): exponent a ")
     assert other.with_bad is None
     assert other.moved_by_bad() == ""
 

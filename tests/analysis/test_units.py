@@ -1,5 +1,6 @@
 """Tables whose losses are no nats a token: what is refused, how they are labelled, and that tiny losses are legible."""
 
+import json
 import re
 
 import numpy as np
@@ -67,6 +68,17 @@ def page_of(study):
     return page(study, built.drawings, built.skipped)
 
 
+def said(text):
+    """What a reader sees: no script."""
+    return re.sub(r"<style>.*?</style>|<script>.*?</script>", "", text, flags=re.S)
+
+
+def facts_of(text):
+    """Labels of what a point of a figure tells."""
+    data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)[1])
+    return [label for label, _ in data["runs"][0]]
+
+
 def headings(text):
     table = text[text.index('id="runs-table"') :]
     return re.findall(r'<button type="button">(.*?)</button>', table[: table.index("<tbody>")])
@@ -88,8 +100,16 @@ def test_a_page_of_a_regression(regression):
     assert {"D (examples)", "loss (squared error)", "R²"} <= {*headings(text)}
     assert not {"bits/byte", "accuracy"} & {*headings(text)}
     assert "loss at N* (squared error)" in text
-    assert "nats" not in text
     assert " ± 1.000e-08" in text
+
+
+def test_a_page_of_another_task_has_no_word_of_text(regression):
+    text = page_of(regression)
+    assert "D* (examples)" in text
+    assert "<dt>content hash</dt>" in text
+    words = ("nats", "token", "window", "corpus", "Hoffmann")
+    assert not [word for word in words if word in said(text)]
+    assert {"D (examples)", "loss (squared error)"} <= {*facts_of(text)}
 
 
 def test_labels_and_page_of_a_classification(classification):
@@ -103,7 +123,11 @@ def test_labels_and_page_of_a_classification(classification):
 def test_labels_of_text_stay(tmp_path):
     study = study_of(synthetic.workdir(tmp_path), OPTIONS)
     assert {"held-out loss (nats/token)", "optimal tokens D*"} <= labels(study)
-    assert {"D (tokens)", "loss (nats/token)", "bits/byte"} <= {*headings(page_of(study))}
+    text = page_of(study)
+    assert {"D (tokens)", "loss (nats/token)", "bits/byte"} <= {*headings(text)}
+    assert {"D (tokens)", "loss (nats/token)"} <= {*facts_of(text)}
+    assert "<dt>corpus hash</dt>" in text
+    assert "D* (tokens)" in text
 
 
 def test_unlike_losses_are_refused_and_chosen_between_with_where(tmp_path):

@@ -24,7 +24,7 @@ def check(case: Case) -> Found | Passed | NotChecked:
         return Passed(f"every row that decays is read at the end of its schedule ({source})")
     rows = np.sort(case.runs.rows[early])
     one = np.isfinite(horizon).all() and np.ptp(horizon) <= 1e-6 * horizon.max()
-    fixed = f"; one horizon of {horizon[0]:.3g} tokens for all" if one else ""
+    fixed = f"; one horizon of {horizon[0]:.3g} {case.units.data} for all" if one else ""
     return Found(
         evidence=f"{len(rows)} of {len(case.runs)} fitted rows are read at {np.median(share[early]):.0%} of their "
         f"schedule in the median, {share[early].min():.1%} at the earliest ({source}{fixed}; {row_list(rows)})",

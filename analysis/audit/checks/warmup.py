@@ -15,6 +15,7 @@ FIXED = 0.01  # relative spread of a warm-up that is one and the same
 
 def check(case: Case) -> Found | Passed | NotChecked:
     """The same warm-up in tokens for all runs and more than a fifth of the tokens of some."""
+    data = case.units.data
     warmup = case.runs.numbers("warmup_tokens")
     known = np.isfinite(warmup)
     if not known.any():
@@ -23,19 +24,19 @@ def check(case: Case) -> Found | Passed | NotChecked:
     fixed = np.nanmax(warmup) - np.nanmin(warmup) <= FIXED * np.nanmax(warmup)
     long = known & (share > LONG)
     if not long.any():
-        return Passed(f"the warm-up takes at most {np.nanmax(share):.0%} of the tokens")
+        return Passed(f"the warm-up takes at most {np.nanmax(share):.0%} of the {data}")
     if not fixed:
-        return Passed(f"the warm-up grows with the run; it takes more than {LONG:.0%} of the tokens in {long.sum()}")
+        return Passed(f"the warm-up grows with the run; it takes more than {LONG:.0%} of the {data} in {long.sum()}")
     rows = np.sort(case.runs.rows[long])
     inside = int((share[long] >= 1).sum())
     within = f", {inside} of them never leave it" if inside else ""
     return Found(
-        evidence=f"a warm-up of {np.nanmax(warmup):.3g} tokens for every run takes more than {LONG:.0%} of the tokens "
+        evidence=f"a warm-up of {np.nanmax(warmup):.3g} {data} for every run takes more than {LONG:.0%} of the {data} "
         f"of {len(rows)} of {len(case.runs)} runs{within} ({row_list(rows)})",
         floor=severity.WARMUP * min(1.0, 0.5 + float(long.mean())),
         rows=rows,
-        mend=without(rows, f"its warm-up takes more than {LONG:.0%} of its tokens"),
-        mended=f"without the runs whose warm-up is more than {LONG:.0%} of their tokens",
+        mend=without(rows, f"its warm-up takes more than {LONG:.0%} of its {data}"),
+        mended=f"without the runs whose warm-up is more than {LONG:.0%} of their {data}",
         proposals=tuple(
             case.again(place, note="warm-up of at most a tenth of D") for place in case.cheapest_near_optimum(3, long)
         ),
