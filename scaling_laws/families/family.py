@@ -10,7 +10,7 @@ from scaling_laws.compute import Counts, LayerCount
 from scaling_laws.config import ModelConfig
 from scaling_laws.spec import Spec
 
-COMMON = ("family", "width", "depth", "dtype", "head_init")  # settings that any family may read
+COMMON = ("family", "width", "depth", "dtype")  # settings that any family may read
 
 
 def _nothing(*_: Any) -> None:

@@ -1,9 +1,10 @@
 import dataclasses
 
+import jax
 import pytest
-from example_models import PAIRS, PICTURES
+from example_models import PAIRS, PICTURES, shapes
 
-from scaling_laws import families
+from scaling_laws import families, parametrization
 from scaling_laws.config import ConfigError, ModelConfig
 from scaling_laws.spec import Spec
 
@@ -51,11 +52,27 @@ def test_examples_that_a_family_does_not_take_are_refused(changes, spec, said):
         ),
         ({"family": "mlp", "patch": 2}, r"model\.patch: 2; allowed: 4, for model\.family=mlp does not read it"),
         ({"family": "recommender", "residual": False}, r"model\.residual: False; allowed: True"),
+        (
+            {"family": "recommender", "head_init": "small"},
+            r"model\.head_init: small; allowed: fan_in, for .*recommender",
+        ),
+        ({"family": "memoriser", "head_init": "small"}, r"model\.head_init: small; allowed: fan_in"),
     ],
 )
 def test_models_that_cannot_be_are_refused(changes, said):
     with pytest.raises(ConfigError, match=said):
         families.check(ModelConfig(**changes))
+
+
+FORMS = {"transformer": TEXTS, "recommender": PAIRS, "memoriser": Spec("index", (), 1, sizes=(9,))}
+
+
+@pytest.mark.parametrize("family", families.FAMILIES)
+def test_a_family_reads_how_a_head_is_drawn_where_it_draws_one(family):
+    spec = FORMS.get(family, PICTURES)
+    paths = jax.tree_util.tree_leaves_with_path(shapes(ModelConfig(family=family, width=16, depth=1), spec))
+    roles = {parametrization.role([entry.key for entry in path]) for path, _ in paths}
+    assert ("head_init" in families.FAMILIES[family].reads) == ("head" in roles)
 
 
 @pytest.mark.parametrize("family, depth", [("mlp", 0), ("recommender", 0), ("vit", 1)])
