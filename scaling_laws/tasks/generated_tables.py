@@ -107,6 +107,9 @@ GENERATED: dict[str, Callable[[TaskConfig], Table]] = {
 }
 
 
+NOISY = ("houses", "toy_line")  # of them, those that read task.noise
+
+
 def _choice(z: np.ndarray, words: tuple[str, ...]) -> np.ndarray:
     """(n,) words, equally likely, by normal numbers."""
     normal = statistics.NormalDist()

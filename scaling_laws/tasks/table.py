@@ -13,7 +13,7 @@ from scaling_laws.spec import Spec
 from scaling_laws.tasks import examples, targets
 from scaling_laws.tasks.columns import Column, Table, Words, encode, raw, row_digests, typed
 from scaling_laws.tasks.csv_file import check_column, listed, read, shown
-from scaling_laws.tasks.generated_tables import GENERATED
+from scaling_laws.tasks.generated_tables import GENERATED, NOISY
 from scaling_laws.tasks.shipped import SHIPPED
 from scaling_laws.tasks.task import Task
 
@@ -47,6 +47,13 @@ def load(config: TaskConfig, cache_dir: Path) -> Task:
         fixed=examples.weights(config, parts["train"]["targets"], outputs) if loss == "cross_entropy" else {},
         notes=(*notes, *target_notes),
     )
+
+
+def unread(path: str) -> tuple[str, ...]:
+    """Settings of data that are generated which the table at `path` does not read."""
+    if path not in GENERATED:
+        return "examples", "noise"
+    return () if path in NOISY else ("noise",)
 
 
 def _chosen(config: TaskConfig) -> Table:

@@ -33,6 +33,51 @@ def test_a_setting_that_a_task_does_not_read_is_refused(name, tmp_path):
             catalog.load(dataclasses.replace(default, name=name, **{field.name: other}), tmp_path)
 
 
+def noisy(name, path=""):
+    """Whether the data of a task change with task.noise."""
+    found = [
+        catalog.TASKS[name].load(TaskConfig(name=name, path=path, examples=SMALL.get(name, 100), noise=noise), None)
+        for noise in (0.5, 0.7)
+    ]
+    return found[0].content_hash != found[1].content_hash
+
+
+@pytest.mark.parametrize("path", ["houses", "fraud", "toy_classes", "toy_line"])
+def test_a_made_up_table_reads_noise_where_it_has_some(path, tmp_path):
+    config = TaskConfig(name="table", path=path, examples=100, noise=0.5)
+    if noisy("table", path):
+        assert len(catalog.load(config, tmp_path).content_hash) == 64
+        return
+    with pytest.raises(ConfigError, match=rf"^task.noise: 0.5; allowed: 0.0, for .* task.path={path} does not read it"):
+        catalog.load(config, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name, path, settings",
+    [
+        ("table", "", {"examples": 9, "noise": 0.5}),
+        ("table", "wine", {"examples": 9, "noise": 0.5}),
+        ("table", "a.csv", {"examples": 9, "noise": 0.5}),
+        ("ratings", "a.csv", {"examples": 9, "noise": 0.5, "rank": 2}),
+        ("series", "a.csv", {"examples": 9, "noise": 0.5, "split_seed": 1}),
+        ("series", "", {"target": "x", "split_seed": 1}),
+        ("audio", "folder", {"examples": 9, "noise": 0.5}),
+        ("labelled_text", "a.csv", {"examples": 9}),
+        ("labelled_text", "", {"target": "x"}),
+        ("power_law", "", {"valid_fraction": 0.2, "heldout_fraction": 0.2, "split_seed": 1}),
+        ("zipf", "", {"valid_fraction": 0.2, "heldout_fraction": 0.2}),
+        ("manifold", "", {"valid_fraction": 0.2, "heldout_fraction": 0.2}),
+    ],
+)
+def test_a_setting_that_the_data_at_a_path_do_not_read_is_refused(name, path, settings, tmp_path):
+    where = f" with task.path={path}" if path else ""
+    for setting, value in settings.items():
+        with pytest.raises(
+            ConfigError, match=rf"^task.{setting}: {value}; allowed: .+, for task.name={name}{where} does not read it$"
+        ):
+            catalog.load(TaskConfig(name=name, path=path, **{setting: value}), tmp_path)
+
+
 STREAMS = ("power_law", "zipf", "manifold")
 
 
