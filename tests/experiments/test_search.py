@@ -56,7 +56,11 @@ def begin(place, workdir, *options):
 
 
 def end(place, workdir, *options):
-    assert begin(place, workdir, *options).wait(timeout=300) == 0, Path(f"{workdir}.log").read_text()
+    return ended(begin(place, workdir, *options), workdir)
+
+
+def ended(running, workdir):
+    assert running.wait(timeout=300) == 0, Path(f"{workdir}.log").read_text()
     return json.loads((workdir / "search.json").read_text())
 
 
@@ -67,14 +71,14 @@ def rows(workdir):
 
 def test_a_search_that_is_killed_goes_on_to_the_same_end(place, tmp_path):
     options = ("--sampler=tpe", "--trials=7", "--seeds=0,1")
-    running = begin(place, tmp_path / "killed", *options)
+    undisturbed, running = (begin(place, tmp_path / name, *options) for name in ("whole", "killed"))
     until = time.monotonic() + 200
     while rows(tmp_path / "killed") < 11 and running.poll() is None:  # the sixth trial is open, guided by the others
         assert time.monotonic() < until, "waited too long"
         time.sleep(0.01)
     running.send_signal(signal.SIGKILL)
     running.wait()
-    found, whole = (end(place, tmp_path / name, *options) for name in ("killed", "whole"))
+    found, whole = end(place, tmp_path / "killed", *options), ended(undisturbed, tmp_path / "whole")
     assert found["trials"] == whole["trials"]  # one worker: the order in which runs end is one
     ran = table.read_runs(tmp_path / "killed").to_pylist()
     assert len(ran) == found["n_runs"] == 14

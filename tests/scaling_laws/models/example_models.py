@@ -52,8 +52,13 @@ def drawn(model, spec):
     return jax.tree_util.tree_map_with_path(draw, shapes(model, spec))
 
 
+@functools.cache
+def _forward(model, spec):
+    return quick_jit(built(model, spec).apply)
+
+
 def outputs(model, spec, params, inputs):
-    return np.asarray(quick_jit(built(model, spec).apply)({"params": params}, inputs))
+    return np.asarray(_forward(model, spec)({"params": params}, inputs))
 
 
 def loss(model, spec, params, inputs):

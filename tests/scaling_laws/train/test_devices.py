@@ -12,7 +12,7 @@ from scaling_laws import validation
 from scaling_laws.config import ConfigError, RunConfig, replace
 from scaling_laws.train.layout import Layout
 
-LAYOUTS = ("data", "fsdp", "data x fsdp", "pmap", "pack", "pack x data", "pack x fsdp", "vmap", "map")
+LAYOUTS = ("data", "fsdp", "data x fsdp", "pmap", "pack", "pack x data", "pack x fsdp")
 
 
 @pytest.fixture(scope="module")

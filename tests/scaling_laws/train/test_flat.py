@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from shapes import quick_jit
 
 from scaling_laws import hyper, spec
 from scaling_laws.config import RunConfig, replace
@@ -62,7 +63,7 @@ def test_one_vector_steps_as_tensor_by_tensor_does(changes):
         steps = Step(shape, sharded=sharded)
         template = steps.abstract_state()
         fresh = state.tree(template, state.initial(state.named(template), steps.rules, seed=0))
-        advance = jax.jit(steps.advance)
+        advance = quick_jit(steps.advance)
         after, losses, norms, layers = advance(fresh, hyper.hyperparameters(run), text, starts, 6, True)
         found[sharded] = state.named(after) | {"losses": losses, "norms": norms, "layers": layers}
         rested, *_ = advance(fresh, hyper.hyperparameters(run), text, starts, 6, False)
