@@ -5,6 +5,7 @@ import dataclasses
 KINDS = ("tokens", "vector", "image", "pair", "index", "noise")
 SOURCES = ("windows", "examples", "stream")
 LOSSES = ("cross_entropy", "squared_error")
+STREAM_LENGTH = 2**31 - 1  # examples of a stream: their numbers are int32
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,7 +15,7 @@ from scaling_laws.config import (
     said,
     warmup_limit,
 )
-from scaling_laws.spec import Spec
+from scaling_laws.spec import STREAM_LENGTH, Spec
 
 SHARES = "train.accumulation x train.data_devices x train.fsdp_devices"
 
@@ -111,6 +111,17 @@ def validate_folds(task: TaskConfig) -> None:
 def check_task(config: RunConfig, spec: Spec) -> None:
     """Raises ConfigError where a run cannot be trained on examples as `spec` has them."""
     families.check_inputs(config.model, spec)
+    check_stream(config, spec)
     if config.train.z_loss and not spec.is_classification:
         raise ConfigError(f"train.z_loss: {config.train.z_loss:g}; allowed: 0 where a number is predicted, not a class")
     augmentation.check(config.augment, spec)
+
+
+def check_stream(config: RunConfig, spec: Spec) -> None:
+    """Raises ConfigError for a run that reads a stream beyond its last example."""
+    steps, batch = config.train.steps, config.train.batch_size
+    if spec.source == "stream" and steps * batch > STREAM_LENGTH:
+        raise ConfigError(
+            f"train.steps: {steps} of {batch} examples; allowed: at most {STREAM_LENGTH // batch}, for a stream has "
+            f"{STREAM_LENGTH} examples"
+        )

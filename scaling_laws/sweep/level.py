@@ -5,6 +5,7 @@ import dataclasses
 from scaling_laws import config
 from scaling_laws.compute import Counts
 from scaling_laws.config import ExperimentConfig, SweepConfig
+from scaling_laws.spec import STREAM_LENGTH
 from scaling_laws.sweep.planned import TaskFacts
 from scaling_laws.sweep.sizing import Extent, Sizing
 
@@ -39,6 +40,9 @@ def reason(experiment: ExperimentConfig, counts: Counts, facts: TaskFacts, level
     small = "budget too small: " if level.budget is not None else ""
     if steps < sweep.min_steps:
         return f"{small}{steps} steps, sweep.min_steps is {sweep.min_steps}"
+    if facts.spec.source == "stream" and tokens > STREAM_LENGTH:
+        large = "budget too large: " if level.budget is not None else ""
+        return f"{large}{tokens} examples, a stream has {STREAM_LENGTH}"
     if tokens > sweep.max_epochs * facts.unique_tokens:
         epochs = tokens / facts.unique_tokens
         return f"data too small: {epochs:.2f} epochs, sweep.max_epochs is {sweep.max_epochs:g}"

@@ -9,6 +9,7 @@ from scaling_laws.sweep import show
 from scaling_laws.sweep.pace import Pace
 from scaling_laws.sweep.plan import plan
 from scaling_laws.sweep.planned import TaskFacts, nearest_integer
+from scaling_laws.tasks.task import ENDLESS
 
 # By hand, per token, for rms norm, rotary positions, gelu, a free head, context 16 and vocabulary 256; a block has
 # 4 w^2 attention weights and 8 w^2 in its feed-forward branch; products are 2 FLOPs a weight, attention adds 2 * 2 L w,
@@ -146,6 +147,16 @@ def test_refuses_too_many_epochs(experiment):
     refused = {(r.width, r.depth): r.reason for r in planned.refusals}
     assert "2.71 epochs" in refused[8, 1]  # 54272 / 20000
     assert (16, 2) not in refused  # 14784 tokens
+
+
+def test_refuses_more_examples_than_a_stream_has(experiment):
+    endless = TaskFacts(ENDLESS, "", spec.Spec("noise", (), 1, "squared_error", source="stream", stream="keys"))
+    grid = {"model.family": "features", "model.head_dim": 16, "sweep.widths": (8,), "sweep.depths": (1,)}
+    planned = plan(config.replace(experiment(), grid | {"sweep.budgets": (64e9, 96e9)}), endless)  # C/D = 2 (2 w) = 32
+    assert [(one.budget, one.tokens) for one in planned.runs] == [(64e9, 2 * 10**9)]
+    assert [(one.budget, one.reason) for one in planned.refusals] == [
+        (96e9, "budget too large: 3000000000 examples, a stream has 2147483647")
+    ]
 
 
 def test_refuses_whole_steps_that_miss_the_budget(experiment, facts):
