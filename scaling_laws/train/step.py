@@ -66,12 +66,12 @@ class Step:
         """Whether the state holds an average of the parameters beside them."""
         return self.shape.average != "none"
 
-    def losses_B(self, params: Any, data: Data, starts_B: jax.Array) -> jax.Array:
+    def losses_B(self, params: Any, data: Data, starts_B: jax.Array, data_seed: Any = 0) -> jax.Array:
         """Loss of each example, of each window of a text the mean in nats per token, float32."""
-        return self.evaluate_B(params, data, starts_B)[0]
+        return self.evaluate_B(params, data, starts_B, data_seed)[0]
 
-    def evaluate_B(self, params: Any, data: Data, starts_B: jax.Array) -> tuple[jax.Array, Tree]:
-        """`losses_B`, and what else is seen of the batch.
+    def evaluate_B(self, params: Any, data: Data, starts_B: jax.Array, data_seed: Any = 0) -> tuple[jax.Array, Tree]:
+        """`losses_B`, and what else is seen of the batch. `data_seed`: that of a stream.
 
         Signs of instability, both of a sample of it: `attention_logit`, the largest of each block (depth,), none where
         a model has no attention, and `logit_mean` () of the output. Where an example has one target also `outputs`
@@ -79,7 +79,7 @@ class Step:
         """
 
         def part(starts: jax.Array) -> Any:
-            seen = self._seen(params, data, read(self.shape.spec, data, starts), watch=True)
+            seen = self._seen(params, data, read(self.shape.spec, data, starts, data_seed), watch=True)
             return seen.losses_B, self._signs(seen.watched), seen.outputs
 
         if self.shape.parts == 1:

@@ -9,9 +9,11 @@ import pytest
 from shapes import quick_jit
 
 from scaling_laws.config import RunConfig, replace
+from scaling_laws.tasks import known, order
 from scaling_laws.train import state as states
-from scaling_laws.train.noise_probe import NoiseProbe, as_row
+from scaling_laws.train.noise_probe import STREAM, NoiseProbe, as_row
 from scaling_laws.train.noise_scale import Moments, moments, noise_scale
+from scaling_laws.train.reading import read
 from scaling_laws.train.shape import Shape
 from scaling_laws.train.step import Step
 
@@ -112,3 +114,22 @@ def test_a_probe_draws_the_same_windows_each_time(run, task):
     assert len(np.unique(probe.starts_KxN)) == 20
     row = as_row(probe.at(state), run.task.context)
     assert row["tokens"] == 16 * row["windows"] == 16 * probe.at(state).examples
+
+
+def test_a_probe_of_a_stream_draws_by_the_seed_of_the_data():
+    """A linear model starts at 0, where the gradient of an example is known by hand."""
+    settings = {"task.name": "manifold", "model.family": "mlp", "model.depth": 0, "train.batch_size": 8}
+    runs = [replace(RunConfig(), settings | {"train.data_seed": seed}) for seed in (0, 7)]
+    task = known.manifold(runs[0].task, None)
+    probes = [NoiseProbe(run, task, windows=16, n_batches=2) for run in runs]
+    state = states.params(states.initial(probes[0].template, probes[0].rules, seed=0))
+    found = [probe.at(state) for probe in probes]
+    assert found[0] != found[1]
+    for probe, run, measured in zip(probes, runs, found, strict=True):
+        rows = []
+        for starts in probe.starts_KxN:
+            seed = run.train.data_seed ^ STREAM
+            inputs, targets = read(task.spec, jax.device_put(order.training(task)), starts, seed)
+            slopes_NxP = -2 * np.asarray(targets)[:, None] * np.c_[inputs, np.ones(len(inputs))]
+            rows.append(slopes_NxP.var(axis=0, ddof=1).sum())
+        assert measured.trace == pytest.approx(np.mean(rows), rel=1e-4)
