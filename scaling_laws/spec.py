@@ -1,9 +1,12 @@
 """What a model must know of a task: what an example looks like, and what is predicted of it. No JAX here."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 KINDS = ("tokens", "vector", "image", "pair", "index", "noise")
 SOURCES = ("windows", "examples", "stream")
+COUNTED = ("inputs", "shape", "outputs", "loss", "sizes", "targets", "source")  # what a run's counts depend on
 LOSSES = ("cross_entropy", "squared_error")
 STREAM_LENGTH = 2**31 - 1  # examples of a stream: their numbers are int32
 
@@ -53,3 +56,18 @@ class Spec:
 def text(vocab_size: int, context: int) -> Spec:
     """Next-token prediction over windows of `context` tokens."""
     return Spec("tokens", (context,), vocab_size, sizes=(vocab_size,), targets=context, source="windows")
+
+
+def as_settings(spec: Spec) -> dict[str, Any]:
+    """What a model's counts need of it, as settings `spec.inputs` and so on, beside a run's own in its log."""
+    plain = {name: getattr(spec, name) for name in COUNTED}
+    return {f"spec.{k}": ",".join(map(str, v)) if isinstance(v, tuple) else v for k, v in plain.items()}
+
+
+def of_settings(settings: Mapping[str, Any]) -> Spec:
+    """The other way round, of a log's floats and texts. Raises ValueError where they are none, KeyError for a gap."""
+    given: dict[str, Any] = {name: settings[f"spec.{name}"] for name in COUNTED}
+    for name in ("shape", "sizes"):
+        given[name] = tuple(int(number) for number in filter(None, str(given[name]).split(",")))
+    given |= {name: int(given[name]) for name in ("outputs", "targets")}
+    return Spec(**given)

@@ -10,7 +10,8 @@ UNKNOWN = ("run_id", "unique_tokens", "epochs", "corpus_hash", "technique", "str
 def described(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Columns of the runs table that follow from dotted settings; nothing for another program's settings.
 
-    Settings that this version does not know, or whose values it refuses, describe nothing.
+    Settings that this version does not know, or whose values it refuses, describe nothing; nor do those of a log that
+    does not say what an example looks like, and so what it costs, but for text, whose settings tell.
     """
     if not all(name in settings for name in NEEDED):
         return {}
@@ -19,14 +20,18 @@ def described(settings: Mapping[str, Any]) -> dict[str, Any]:
     run = config.RunConfig()
     types = config.field_types(run)
     try:
-        run = config.replace(run, {name: _value(types.get(name), value) for name, value in settings.items()})
+        own = {name: value for name, value in settings.items() if not name.startswith("spec.")}
+        run = config.replace(run, {name: _value(types.get(name), value) for name, value in own.items()})
         validation.validate_run(run)
-    except (TypeError, ValueError, OverflowError):  # a ConfigError too
+        if len(own) < len(settings):
+            form = spec.of_settings(settings)
+        elif run.task.name == "text":
+            form = spec.text(run.task.vocab_size, run.task.context)
+        else:
+            return {}
+        counts = families.count_run(run, form)
+    except (TypeError, ValueError, OverflowError, KeyError):  # a ConfigError too
         return {}
-    if run.task.name != "text":  # what an example looks like, and so what it costs, stands in the data alone
-        return {}
-    form = spec.text(run.task.vocab_size, run.task.context)
-    counts = families.count_run(run, form)
     row = describe.describe(run, counts, run_id="", spec=form, unique_tokens=1, corpus_hash="")
     return {name: value for name, value in row.items() if name not in UNKNOWN}
 

@@ -1,7 +1,7 @@
 """TensorBoard logs: a run a folder of event files. Scalars are curves; settings (HParams, JSON texts) are columns.
 
 Read with TensorBoard's own reader of event files, imported when there is something to read. What our own runs write
-(scaling_laws.train.watch) comes back with N, D and C, counted anew from the settings.
+(scaling_laws.train.watch) comes back with N, D and C, counted anew from the settings and the form of an example.
 """
 # pyright: reportAttributeAccessIssue=false
 # (modules generated from protos declare nothing that a type checker sees)

@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from scaling_laws import config, provenance
+from scaling_laws import config, provenance, spec
 from scaling_laws.config import RunConfig
 from scaling_laws.tasks import order
 from scaling_laws.tasks.task import Task
@@ -277,7 +277,8 @@ def train_pack(
         member.checkpoints.clear()
         if member.order.watch:
             reached = {name: row[name] for name in ("loss", "bits_per_byte") if row[name] is not None}
-            member.order.watch.hparams({path: value for path, _, value in config.leaves(member.run)}, reached)
+            settings = {path: value for path, _, value in config.leaves(member.run)}
+            member.order.watch.hparams(settings | spec.as_settings(task.spec), reached)
         return row, member.progress.curve
 
     pack.tell()

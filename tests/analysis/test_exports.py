@@ -13,6 +13,7 @@ from analysis.envelope import envelope
 from analysis.load import curves
 from scaling_laws import config, families, spec
 from scaling_laws.train.watch import TensorBoard
+from scaling_laws.units import units_of
 from scripts.faults import odd_events
 
 RUNS_CSV = """"Name","State","Notes","User","Tags","Created","Runtime","Sweep","n","lr","tokens","valid/loss"
@@ -179,13 +180,14 @@ def test_hostile_names_stay_text(tmp_path_factory, names, word):
     assert runs["loss"].dtype == float
 
 
-def own_run(folder, width, steps=40, losses=(4.0, 3.0), final=2.5):
-    changes = {"model.width": width, "train.steps": steps}
+def own_run(folder, width, steps=40, losses=(4.0, 3.0), final=2.5, form=None, more=None):
+    changes = {"model.width": width, "train.steps": steps} | (more or {})
     run = config.replace(config.RunConfig(), changes)
     with TensorBoard(folder) as board:
         for k, loss in enumerate(losses, 1):
             board.scalars(steps * k // len(losses), {"train_loss": loss + 0.1, "loss": loss})
-        board.hparams({path: value for path, _, value in config.leaves(run)}, {"loss": final} if final else {})
+        settings = {path: value for path, _, value in config.leaves(run)} | (spec.as_settings(form) if form else {})
+        board.hparams(settings, {"loss": final} if final else {})
     return run
 
 
@@ -207,6 +209,39 @@ def test_our_own_logs_come_back_with_their_counts(tmp_path):
     assert list(points["loss"]) == [4, 3] * 3
     assert set(runs["optimizer.name"]) == {"adamw"}
     assert envelope(points, runs).run_id[0] == "w16"
+
+
+FORMS = [
+    ({"model.family": "mlp", "task.name": "images"}, spec.Spec("image", (8, 8, 1), 10)),
+    ({"model.family": "vit", "model.head_dim": 8, "task.name": "images"}, spec.Spec("image", (8, 8, 1), 10)),
+    (
+        {"model.family": "recommender", "task.name": "ratings"},
+        spec.Spec("pair", (2,), 1, "squared_error", sizes=(500, 400)),
+    ),
+    (
+        {"model.family": "features", "model.depth": 1, "task.name": "power_law"},
+        spec.Spec("noise", (), 1, "squared_error", source="stream", stream="keys", numbers=(1.0, 0.25)),
+    ),
+    ({"task.name": "text"}, spec.text(256, 128)),
+]
+
+
+@pytest.mark.parametrize("more, form", FORMS)
+def test_logs_of_any_task_come_back_with_their_counts_and_units(tmp_path, more, form):
+    runs_made = {f"w{width}": own_run(tmp_path / f"w{width}", width, form=form, more=more) for width in (16, 32)}
+    runs = load.load(tmp_path)
+    assert runs.names() == tuple(runs_made)
+    for i, run in enumerate(runs_made.values()):
+        counts, targets = families.count(run.model, form), 40 * run.train.batch_size * form.targets
+        assert (runs["n_params"][i], runs["tokens"][i]) == (counts.n_params, targets)
+        assert runs["flops"][i] == counts.flops_per_token * targets
+    assert load.units(runs) == units_of(form.loss, form.targets)
+
+
+def test_logs_of_another_task_that_say_no_form_describe_nothing(tmp_path):
+    own_run(tmp_path / "a", 16, more=FORMS[0][0])
+    with pytest.raises(load.DataError, match="no column"):
+        load.load(tmp_path)
 
 
 def test_a_resumed_run_repeats_nothing(tmp_path):

@@ -140,6 +140,7 @@ def test_a_watcher_hears_of_every_dispatch_every_point_and_the_end(task, tmp_pat
     assert [(step, values["loss"]) for step, values in heard.items()] == [(p["step"], p["loss"]) for p in curve]
     assert second.final == {"loss": row["loss"], "bits_per_byte": row["bits_per_byte"]}
     assert second.settings["optimizer.learning_rate"] == 1e-2
+    assert spec.of_settings(second.settings) == task.spec
 
 
 def test_a_resumed_run_counts_the_time_of_all_its_steps(task, tmp_path, monkeypatch):
