@@ -154,7 +154,7 @@ def test_refuses_more_examples_than_a_stream_has(experiment):
     grid = {"model.family": "features", "model.head_dim": 16, "sweep.widths": (8,), "sweep.depths": (1,)}
     planned = plan(config.replace(experiment(), grid | {"sweep.budgets": (64e9, 96e9)}), endless)  # C/D = 2 (2 w) = 32
     assert [(one.budget, one.tokens) for one in planned.runs] == [(64e9, 2 * 10**9)]
-    assert [(one.budget, one.reason) for one in planned.refusals] == [
+    assert [(one.level.budget, one.reason) for one in planned.refusals] == [
         (96e9, "budget too large: 3000000000 examples, a stream has 2147483647")
     ]
 
