@@ -9,11 +9,11 @@ import pytest
 
 from analysis.load import runs_from
 from experiments.known import measure, ridge, say
-from experiments.known.cases import Case, Quantity, Ridge, cases, machine_settings
+from experiments.known.cases import PLACES, PLACES_STEPS, Case, Quantity, Ridge, cases, machine_settings
 from scaling_laws import table
 from scaling_laws.config import ConfigError, ExperimentConfig, replace
 from scaling_laws.sweep import study
-from scaling_laws.theory import ridge_features
+from scaling_laws.theory import ridge_features, zipf
 
 FITS = Ridge(1.0, sizes=(4, 8, 16), examples=(256,), seeds=2)
 
@@ -36,6 +36,13 @@ def test_every_sweep_has_a_plan_and_refuses_none_of_it(name):
     seeds = Counter((p.budget, p.run.train.steps, p.shape) for p in grid.runs)
     # of a power law 7 budgets of 7 shapes, three of which have twice the seeds
     assert Counter(seeds.values()) == ({2: 46, 4: 3} if name.startswith("power_law") else {1: 5})
+
+
+@pytest.mark.parametrize(("alpha", "slope"), [(0.5, 0.496), (1.0, 0.984)])
+def test_places_are_many_enough_and_seen_often_enough_for_theorys_exponent(alpha, slope):
+    places = PLACES[alpha]
+    exact = [zipf.expected_loss(alpha, 1 << 20, [PLACES_STEPS], each)[0] for each in places]
+    assert -np.polyfit(np.log(places), np.log(exact), 1)[0] == pytest.approx(slope, abs=1e-3)
 
 
 def test_names_are_beginnings():
