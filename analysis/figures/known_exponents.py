@@ -42,7 +42,7 @@ def build(lines: Sequence[PowerLine]) -> Drawing:
 def _panel(key: tuple[str, str], lines: Sequence[PowerLine]) -> Panel:
     group, quantity = key
     layers = [layer for line in lines for layer in _layers(line)]
-    return Panel(Axis(AXES[quantity[2]]), Axis(VALUES[quantity[0]]), tuple(layers), group)
+    return Panel(Axis(AXES[quantity[2]], si=True), Axis(VALUES[quantity[0]]), tuple(layers), group)
 
 
 def _layers(line: PowerLine) -> list[Layer]:

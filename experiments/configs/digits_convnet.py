@@ -22,12 +22,12 @@ def get_config() -> ExperimentConfig:
         optimizer=OptimizerConfig(learning_rate=0.005, weight_decay=0.3, beta2=0.98),
         train=TrainConfig(base_width=8, base_depth=1, batch_size=16, curve_points=8),
         sweep=SweepConfig(
-            budgets=(3e9, 6e9, 1.2e10, 2.4e10, 4.8e10),
-            widths=(3, 4, 5, 6, 8, 10, 12, 16, 20),
-            shapes_per_budget=5,
+            budgets=(1.5e9, 3e9, 6e9, 1.2e10, 2.4e10),
+            widths=(2, 3, 4, 5, 6, 8, 10, 12, 16),
+            shapes_per_budget=7,
             center=1.1e5,
             center_exponent=0.5,
-            seeds=(0, 1),
+            seeds=(0, 1, 2, 3),
             max_epochs=70,
         ),
     )

@@ -18,7 +18,7 @@ def get_config() -> ExperimentConfig:
     return ExperimentConfig(
         model=ModelConfig(family="vit", width=0, depth=2, patch=4, n_heads=2),
         task=TaskConfig(name="images", path="digits", heldout_fraction=0.2),
-        optimizer=OptimizerConfig(learning_rate=0.005, weight_decay=0.3),
+        optimizer=OptimizerConfig(learning_rate=0.01, weight_decay=0.3),
         train=TrainConfig(base_width=32, base_depth=2, batch_size=16, curve_points=8),
         sweep=SweepConfig(
             budgets=(1.6e8, 4e8, 1e9, 2.5e9, 6.3e9),

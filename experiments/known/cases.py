@@ -45,9 +45,10 @@ class Ridge:
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """What is trained (a sweep) or solved (a Ridge), and what theory says of it."""
+    """What is trained (a sweep) or solved (a Ridge), and what theory says of it; those of a `group` are drawn together."""
 
     name: str
+    group: str
     title: str
     source: str
     work: ExperimentConfig | Ridge
@@ -64,6 +65,7 @@ def _power_law(beta: float, n_seeds: int) -> Case:
         changes |= {"sweep.budgets": STEEP_BUDGETS, "sweep.center": center, "sweep.center_exponent": exponent}
     return Case(
         name=f"power_law_1_{beta:g}",
+        group="power-law features",
         title=f"power-law random features (1, {beta:g}), phase {theory.phase}",
         source="Paquette et al. 2024, table 2",
         work=replace(power_law.get_config(), changes),
@@ -74,6 +76,7 @@ def _power_law(beta: float, n_seeds: int) -> Case:
 def _zipf(alpha: float, n_seeds: int) -> Case:
     return Case(
         name=f"zipf_examples_{alpha:g}",
+        group="Zipf memoriser",
         title=f"Zipf memoriser, a = {alpha:g}, over examples",
         source="Hutter 2021, section 3",
         work=replace(zipf.get_config(), {"task.alpha": alpha, "sweep.seeds": tuple(range(n_seeds))}),
@@ -85,6 +88,7 @@ def _places(alpha: float, n_seeds: int) -> Case:
     changes = {"task.alpha": alpha, "sweep.steps": (PLACES_STEPS,), "sweep.widths": PLACES[alpha], "sweep.seeds": (0,)}
     return Case(
         name=f"zipf_places_{alpha:g}",
+        group="Zipf memoriser",
         title=f"Zipf memoriser, a = {alpha:g}, over places",
         source="Hutter 2021: the sum of p_i beyond the places",
         work=replace(zipf.get_config(), changes | {"train.eval_tokens": PLACES_HELDOUT}),
@@ -95,6 +99,7 @@ def _places(alpha: float, n_seeds: int) -> Case:
 def _ridge_sizes(alpha: float, n_seeds: int) -> Case:
     return Case(
         name=f"ridge_sizes_{alpha:g}",
+        group="ridge features",
         title=f"ridge random features, a = {alpha:g}, over features",
         source="Maloney et al. 2022, section 3",
         work=Ridge(alpha, sizes=(16, 28, 48, 84, 147, 256), examples=(8192,), seeds=n_seeds),
@@ -105,6 +110,7 @@ def _ridge_sizes(alpha: float, n_seeds: int) -> Case:
 def _ridge_examples(alpha: float, n_seeds: int) -> Case:
     return Case(
         name=f"ridge_examples_{alpha:g}",
+        group="ridge features",
         title=f"ridge random features, a = {alpha:g}, over examples",
         source="Maloney et al. 2022, section 3",
         work=Ridge(alpha, sizes=(2048,), examples=(13, 23, 38, 64, 108), seeds=max(1, n_seeds // 2), data_seeds=6),
@@ -115,6 +121,7 @@ def _ridge_examples(alpha: float, n_seeds: int) -> Case:
 def _manifold(dimension: int, n_seeds: int) -> Case:
     return Case(
         name=f"manifold_{dimension}",
+        group="manifold",
         title=f"student on a manifold of {dimension} dimensions",
         source="Sharma and Kaplan 2020, section 2: about 4/d",
         work=replace(manifold.get_config(), {"task.dimension": dimension}),

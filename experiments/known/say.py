@@ -86,5 +86,4 @@ def _row(one: Measured) -> dict[str, object]:
 
 def line(one: Measured) -> PowerLine:
     """For the figure."""
-    panel = one.case.title.partition(",")[0] if not one.case.name.startswith("power_law") else one.case.title[:25]
-    return PowerLine(panel, one.quantity.name, one.x, one.y, one.slope, one.quantity.theory)
+    return PowerLine(one.case.group, one.quantity.name, one.x, one.y, one.slope, one.quantity.theory)

@@ -102,7 +102,7 @@ def planted(folder, exponent):
 def test_an_exponent_that_was_planted_comes_back_with_its_verdict(tmp_path):
     planted(tmp_path, 0.7)
     quantities = (Quantity("L(N)", 0.72, 0.03), Quantity("L(N)", 0.5, 0.1))
-    case = Case("ridge_planted", "planted, over N", "", FITS, quantities)
+    case = Case("ridge_planted", "planted", "planted, over N", "", FITS, quantities)
     near, far = measure.measure(case, tmp_path, 20)
     assert near.exponent == pytest.approx(0.7, abs=1e-6)
     assert near.interval == pytest.approx((0.7, 0.7), abs=1e-6)
