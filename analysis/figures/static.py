@@ -20,6 +20,7 @@ from analysis.figures.chart import CSV_COLUMNS, ColourScale, Drawing, Layer, Pan
 
 DPI = 150
 COLUMN_INCHES = {1: 6.6, 2: 7.6, 3: 8.4}
+LEGEND_KEY_INCHES, LEGEND_LETTER_INCHES = 0.6, 0.0605  # of an entry's mark with its margins, of a letter on average
 MARKERS = {"dot": "o", "hollow": "o", "star": "*", "warning": "s", "forecast": "s", "bar": ""}
 SIZES = {"dot": 4.2, "hollow": 5.6, "star": 11.0, "warning": 7.5, "forecast": 9.0, "bar": 0.0}
 OPEN = ("hollow", "warning", "forecast")
@@ -32,6 +33,17 @@ def save(drawing: Drawing, folder: Path) -> list[Path]:
         images = {kind: _image(figure, kind) for kind in ("png", "svg")}
     images["csv"] = style.csv_bytes(drawing.rows(), CSV_COLUMNS)
     return [style.write_atomically(folder / f"{drawing.name}.{kind}", data) for kind, data in images.items()]
+
+
+def legend_columns(names: list[str], inches: float) -> int:
+    """The most columns, three at most, that the names fit beside each other in; they go down the columns in turn."""
+    for columns in range(min(3, len(names)), 1, -1):
+        rows, longer = divmod(len(names), columns)
+        ends = np.cumsum([rows + (k < longer) for k in range(columns)])
+        longest = [max(map(len, part)) for part in np.split(np.array(names, object), ends[:-1])]
+        if sum(LEGEND_KEY_INCHES + LEGEND_LETTER_INCHES * length for length in longest) <= inches:
+            return columns
+    return 1
 
 
 def render(drawing: Drawing) -> Figure:
@@ -162,8 +174,8 @@ def _legend(figure: Figure, drawing: Drawing) -> None:
     for layer in (layer for panel in drawing.panels for layer in panel.layers if layer.legend and len(layer.x)):
         entries.setdefault(layer.name, _key(layer, drawing.colours))
     if entries:
-        columns = 2 if max(map(len, entries)) > 34 else 3
-        figure.legend(entries.values(), entries.keys(), loc="outside lower left", ncols=min(columns, len(entries)))
+        columns = legend_columns(list(entries), figure.get_figwidth())
+        figure.legend(entries.values(), entries.keys(), loc="outside lower left", ncols=columns)
 
 
 def _key(layer: Layer, colours: ColourScale | None) -> Line2D | Patch:

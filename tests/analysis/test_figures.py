@@ -16,7 +16,7 @@ from analysis import load
 from analysis.budgets import along_budget, shared_budgets
 from analysis.figures import FIGURES, NothingToDraw, build_all, draw, draw_all, ticks
 from analysis.figures.chart import CSV_COLUMNS, ColourScale
-from analysis.figures.static import render
+from analysis.figures.static import legend_columns, render
 from analysis.figures.style import DARK_STOPS, LIGHT_STOPS, RC, mix, write_atomically
 from analysis.options import Options
 from analysis.study import Study, make_study, study_of
@@ -307,3 +307,11 @@ def _lightness(colour):
     channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else math.pow((c + 0.055) / 1.055, 2.4) for c in channels]
     return float(np.dot([0.2126, 0.7152, 0.0722], linear))
+
+
+def test_a_legend_takes_as_many_columns_as_fit():
+    long = ["training curves (validation loss)", "lower envelope of the curves", "90% band of the frontier"]
+    assert legend_columns([*long, "fitted frontier", "end of a run (held-out loss)"], 6.6) == 2  # 3 were cut off
+    assert legend_columns(["run", "law", "fit", "end"], 6.6) == 3
+    assert legend_columns(["x" * 80, "y" * 80], 6.6) == 1
+    assert legend_columns(["one"], 6.6) == 1
