@@ -45,7 +45,7 @@ class Ridge:
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """What is trained (a sweep) or solved (a Ridge), and what theory says of it; those of a `group` are drawn together."""
+    """What is trained (a sweep) or solved (a Ridge), and what theory says; cases of a `group` are drawn together."""
 
     name: str
     group: str
