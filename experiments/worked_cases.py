@@ -14,9 +14,10 @@ from typing import Any
 
 from absl import flags
 
-from experiments import cli, worked_classes, worked_line
+from experiments import cli
 from experiments.configs import toy_classes, toy_line
-from experiments.trained import Check, Stopped
+from experiments.worked import straight_line, two_classes
+from experiments.worked.trained import Check, Stopped
 from scaling_laws import command
 from scaling_laws.config import ConfigError, ExperimentConfig, RunConfig, run_part
 
@@ -44,9 +45,9 @@ def classes(config: RunConfig, workdir: Path) -> list[Check]:
     """Train, print, write and draw the case of two classes."""
     from analysis.figures import static, worked_cases
 
-    found = worked_classes.study(config, workdir)
-    print("\n".join(worked_classes.lines(found)), flush=True)
-    write(workdir / "classes.csv", found.rows, worked_classes.COLUMNS)
+    found = two_classes.study(config, workdir)
+    print("\n".join(two_classes.lines(found)), flush=True)
+    write(workdir / "classes.csv", found.rows, two_classes.COLUMNS)
     static.save(worked_cases.losses(found.curves), workdir / "figures")
     return found.checks
 
@@ -55,11 +56,11 @@ def line(config: RunConfig, n_tables: int, workdir: Path) -> list[Check]:
     """Train, print, write and draw the case of the line."""
     from analysis.figures import static, worked_cases
 
-    found = worked_line.study(config, n_tables, workdir)
-    print("\n".join(worked_line.lines(found)), flush=True)
-    write(workdir / "coefficients.csv", found.rows, worked_line.COLUMNS)
-    write(workdir / "lines.csv", found.arms, worked_line.ARMS)
-    static.save(worked_cases.lines(found.x, found.y, worked_line.TRUTH, found.arms), workdir / "figures")
+    found = straight_line.study(config, n_tables, workdir)
+    print("\n".join(straight_line.lines(found)), flush=True)
+    write(workdir / "coefficients.csv", found.rows, straight_line.COLUMNS)
+    write(workdir / "lines.csv", found.arms, straight_line.ARMS)
+    static.save(worked_cases.lines(found.x, found.y, straight_line.TRUTH, found.arms), workdir / "figures")
     static.save(worked_cases.distances(found.rows), workdir / "figures")
     return found.checks
 

@@ -7,7 +7,8 @@ One block a stage on the 8 x 8 digits that scikit-learn ships, 2 to 16 channels 
 1.5e9 to 2.4e10 FLOPs, four seeds. There are 1,347 digits to train on, so small models read them up to 51 times
 (`sweep.max_epochs`, where more than 4 are refused by default): what is fitted is the loss of models that see few
 examples often. Expect a minimum inside every budget's widths, at 3, 5, 8, 10 and 12 channels, .24 falling to .09 nats,
-and 97 % of 359 held-out digits told apart at 6e9 FLOPs, 97.8 % from 1.2e10 on; the best rate is that below or half of it.
+and 97 % of 359 held-out digits told apart at 6e9 FLOPs, 97.8 % from 1.2e10 on; the best rate is that below or half
+of it.
 """
 
 from scaling_laws.config import ExperimentConfig, ModelConfig, OptimizerConfig, SweepConfig, TaskConfig, TrainConfig

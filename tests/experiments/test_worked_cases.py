@@ -9,8 +9,9 @@ import pytest
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
 
-from experiments import cli, trained, worked_cases, worked_classes, worked_line
+from experiments import cli, worked_cases
 from experiments.configs import toy_classes, toy_line
+from experiments.worked import straight_line, trained, two_classes
 from scaling_laws.config import ExperimentConfig, replace, run_part
 from scaling_laws.validation import validate_run
 
@@ -104,19 +105,19 @@ def test_the_logistic_regression_is_scikit_learns_and_the_scores_are_the_rows_ow
     known = LogisticRegression(C=np.inf, tol=1e-10, max_iter=10_000).fit(train["inputs"], train["targets"])
     ours = np.diff(one.outputs(heldout["inputs"]), axis=1)[:, 0]
     assert ours == pytest.approx(known.decision_function(heldout["inputs"]), rel=1e-2, abs=1e-2)
-    again = worked_classes.scores(one.outputs(heldout["inputs"]), heldout["targets"], "heldout")
+    again = two_classes.scores(one.outputs(heldout["inputs"]), heldout["targets"], "heldout")
     assert again["heldout_loss"] == pytest.approx(one.row["loss"], rel=1e-5)
     assert again["heldout_accuracy"] == pytest.approx(one.row["accuracy"])
 
 
 def test_the_best_rule_is_right_as_often_as_theory_says():
-    inputs, classes = worked_classes.fresh_rows(toy_classes.get_config().task)
-    best = worked_classes.ideal((inputs, classes))
-    assert len(classes) == worked_classes.FRESH
+    inputs, classes = two_classes.fresh_rows(toy_classes.get_config().task)
+    best = two_classes.ideal((inputs, classes))
+    assert len(classes) == two_classes.FRESH
     assert best["fresh_accuracy"] == pytest.approx(stats.norm.cdf(2.5 / 2), abs=0.01)
     for factor in (0.8, 1.25):  # no other steepness has a lower loss
         odds = factor * 2.5 * inputs.sum(axis=1) / np.sqrt(10)
-        other = worked_classes.scores(np.stack([-odds / 2, odds / 2], axis=1), classes, "other")
+        other = two_classes.scores(np.stack([-odds / 2, odds / 2], axis=1), classes, "other")
         assert other["other_loss"] > best["fresh_loss"]
 
 
@@ -133,7 +134,7 @@ def test_without_an_intercept_that_fits_as_well_there_is_no_failure_to_show():
     rows = [{"parameter": name, "adam": 1.0, "adam_from_truth": off, "adam_from_least_squares": 0.0}
             for name, off in (("intercept", 0.5), ("slope", 2.5))]  # fmt: skip
     arms = [{"train_loss": 1.0, "slope": 3.0}, {"train_loss": 1.1, "slope": 3.0}]
-    passed = [check.passed for check in worked_line.checks(rows, arms, Line(0, 3, 0, 1))]
+    passed = [check.passed for check in straight_line.checks(rows, arms, Line(0, 3, 0, 1))]
     assert passed == [True, True, False, False, True]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.trained import Check, Trained, trained
+from experiments.worked.trained import Check, Trained, trained
 from scaling_laws.config import RunConfig, TaskConfig, replace
 
 CONVERGED = 1e-3  # norm of the gradient, at most; at a rate of .01 a step then lowers the loss by 1e-8

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.trained import Check, Trained, trained
+from experiments.worked.trained import Check, Trained, trained
 from scaling_laws.config import RunConfig, replace
 
 if TYPE_CHECKING:
