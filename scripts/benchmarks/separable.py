@@ -175,8 +175,8 @@ def drawing(seen: list[Point]) -> Drawing:
         "at equal wall-clock",
     )
     caption = (
-        "Small: every shape and budget, the mean of six seeds. Large: the best shape of each budget, and on the right "
-        "what no shape reached in less time; bars are standard errors over seeds."
+        "Means of six seeds. Filled: the best shape of each budget, and on the right what no shape reached in less "
+        "time; bars are standard errors over seeds. Hollow: the other shapes and budgets."
     )
     return Drawing("separable", "Separable and full convolutions on digits", caption, (by_compute, by_time))
 
@@ -185,11 +185,11 @@ def _layers(seen: list[Point], name: str, line: Sequence[Point], x: str) -> list
     def column(of: Iterable[Point], field: str) -> np.ndarray:
         return np.array([getattr(point, field) for point in of], float)
 
-    every = [point for point in seen if point.convolution == name]
+    others = [point for point in seen if point.convolution == name and point not in line]
     loss, error, role = column(line, "loss"), column(line, "loss_se"), ROLES[name]
     limits = loss - error, loss + error
     return [
-        Layer("points", f"{name}, every shape", column(every, x), column(every, "loss"), role=role, mark="hollow"),
+        Layer("points", f"{name}, other shapes", column(others, x), column(others, "loss"), role=role, mark="hollow"),
         Layer("line", name, column(line, x), loss, role=role, legend=False),
         Layer("points", name, column(line, x), loss, *limits, role=role, mark="dot"),
     ]
