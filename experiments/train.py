@@ -17,7 +17,7 @@ from scaling_laws.config import RunConfig, identity, run_part
 from scaling_laws.interrupts import Asked, interruptible
 from scaling_laws.progress import Progress
 from scaling_laws.units import of_row, reached
-from scaling_laws.validation import validate_run
+from scaling_laws.validation import check_task, validate_run
 
 WENT_BAD = 3
 
@@ -48,6 +48,7 @@ def train_once(config: RunConfig, workdir: Path) -> dict[str, Any] | Asked:
     task = catalog.load(config.task, machine.task_cache_folder())
     for note in task.notes:
         print(f"task: {note}")
+    check_task(config, task.spec)
     run_id = identity(config, task.content_hash)
     with Journal(workdir) as journal:
         saved.check_kept(journal.rows(), [(run_id, config)], workdir)

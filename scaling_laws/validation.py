@@ -115,6 +115,8 @@ def check_task(config: RunConfig, spec: Spec) -> None:
     if config.train.z_loss and not spec.is_classification:
         raise ConfigError(f"train.z_loss: {config.train.z_loss:g}; allowed: 0 where a number is predicted, not a class")
     augmentation.check(config.augment, spec)
+    if config.augment.flip and config.task.name == "audio":
+        raise ConfigError("augment.flip: True; allowed: False with task.name=audio: its mirrored bands are no sound")
 
 
 def check_stream(config: RunConfig, spec: Spec) -> None:

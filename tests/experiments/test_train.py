@@ -158,6 +158,12 @@ def test_a_corpus_that_has_changed_is_named(call, tmp_path, capsys):
     assert call(tmp_path / "other", task__path=str(place)) == 0
 
 
+def test_a_run_that_its_task_refuses_leaves_nothing(call, tmp_path, capsys):
+    assert call(tmp_path / "new", augment__noise=0.5) == 2
+    assert capsys.readouterr().err.startswith("error: augment.noise: 0.5; allowed: 0.0 where")
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_workdir_in_use_is_refused(call, undisturbed, capsys):
     with Journal(undisturbed):
         assert call(undisturbed) == 2

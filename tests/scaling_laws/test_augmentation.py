@@ -44,6 +44,9 @@ def test_a_run_is_checked_before_it_is_trained():
     changes = {"model.family": "mlp", "augment.flip": True}
     with pytest.raises(ConfigError, match=r"^augment\.flip: True"):
         validation.check_task(replace(RunConfig(), changes), VECTORS)
+    sounds = {"model.family": "mlp", "augment.flip": True, "task.name": "audio"}
+    with pytest.raises(ConfigError, match=r"^augment\.flip: True; allowed: False with task\.name=audio"):
+        validation.check_task(replace(RunConfig(), sounds), PICTURES)
 
 
 def test_runs_that_differ_in_numbers_alone_share_a_program():
