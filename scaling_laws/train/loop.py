@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from scaling_laws import config, provenance, spec
+from scaling_laws import config, provenance
 from scaling_laws.config import RunConfig
 from scaling_laws.tasks import order
 from scaling_laws.tasks.task import Task
@@ -274,11 +274,7 @@ def train_pack(
     def ended(member: Member, final: Row) -> Ended:
         row = member.row(final) | facts | {"xla_flops": per_step and per_step * member.run.train.steps}
         row["wall_seconds"] = (time.perf_counter() - began) / len(orders)
-        member.checkpoints.clear()
-        if member.order.watch:
-            reached = {name: row[name] for name in ("loss", "bits_per_byte") if row[name] is not None}
-            settings = {path: value for path, _, value in config.leaves(member.run)}
-            member.order.watch.hparams(settings | spec.as_settings(task.spec), reached)
+        member.settled(row)
         return row, member.progress.curve
 
     pack.tell()

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from scaling_laws import config, families, hyper, validation
+from scaling_laws import config, families, hyper, spec, validation
 from scaling_laws.config import OWN_SETTING, RunConfig
 from scaling_laws.describe import describe
 from scaling_laws.tasks import metrics, scores
@@ -229,6 +229,14 @@ class Member:
             "eval_seconds": progress.eval_seconds,
         }
         return row | final
+
+    def settled(self, row: Row) -> None:
+        """Drop the checkpoints, and tell the watcher settings and what the run ended at."""
+        self.checkpoints.clear()
+        if self.order.watch:
+            reached = {name: row[name] for name in ("loss", "bits_per_byte") if row[name] is not None}
+            settings = {path: value for path, _, value in config.leaves(self.run)}
+            self.order.watch.hparams(settings | spec.as_settings(self.task.spec), reached)
 
     def diverged(self) -> Row:
         """What a row says of a run whose training loss left its bounds."""
