@@ -19,7 +19,7 @@ from absl import flags
 from experiments import cli
 from scaling_laws import command
 from scaling_laws.config import ConfigError, ExperimentConfig, RunConfig, replace, run_part
-from scaling_laws.transfer import PARTS
+from scaling_laws.techniques.transfer import PARTS
 from scaling_laws.units import loss_text
 from scaling_laws.validation import validate_run
 

@@ -10,8 +10,6 @@ import json
 import math
 from typing import Any
 
-from scaling_laws import augmentation
-from scaling_laws.augmentation import AugmentConfig as AugmentConfig
 from scaling_laws.fields import MOST_VALUES as MOST_VALUES
 from scaling_laws.fields import ConfigError as ConfigError
 from scaling_laws.fields import allowed as allowed
@@ -22,7 +20,10 @@ from scaling_laws.fields import nearest as nearest
 from scaling_laws.fields import replace as replace
 from scaling_laws.fields import said as said
 from scaling_laws.fields import setting
-from scaling_laws.transfer import TransferConfig as TransferConfig
+from scaling_laws.techniques import regularisation, section
+from scaling_laws.techniques.augmentation import AugmentConfig as AugmentConfig
+from scaling_laws.techniques.regularisation import RegulariseConfig as RegulariseConfig
+from scaling_laws.techniques.transfer import TransferConfig as TransferConfig
 
 # what a parametrisation reads of its base shape
 BASES = {"standard": (), "mup": ("base_width",), "completep": ("base_width", "base_depth")}
@@ -223,6 +224,7 @@ class RunConfig:
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
     augment: AugmentConfig = dataclasses.field(default_factory=AugmentConfig)
+    regularise: RegulariseConfig = dataclasses.field(default_factory=RegulariseConfig)
     transfer: TransferConfig = dataclasses.field(default_factory=TransferConfig)
 
 
@@ -308,13 +310,13 @@ class ExperimentConfig(RunConfig):
 
 def form(run: RunConfig) -> RunConfig:
     """What runs share that one program can advance together: all but the seeds, the numbers of the optimiser and of
-    the augmentation, and what they begin from."""
+    the techniques, and what they begin from."""
     numbers = [path for path, kind in field_types(run.optimizer, "optimizer.").items() if kind is float]
     averaging = {"train.ema_decay": 0.0, "train.average_window": 0.0, "train.average_every": 1}
     others = {"optimizer.warmup_steps": 0, "train.seed": 0, "train.data_seed": 0}
     begun = {"transfer.source": "", "transfer.source_workdir": "", "transfer.new_head": False}
     alike = replace(run, dict.fromkeys(numbers, 0.0) | averaging | others | begun)
-    return dataclasses.replace(alike, augment=augmentation.form(run.augment))
+    return dataclasses.replace(alike, augment=section.form(run.augment), regularise=regularisation.form(run.regularise))
 
 
 def on_trunk(run: RunConfig) -> bool:

@@ -3,21 +3,29 @@
 import json
 from typing import Any
 
-from scaling_laws import config, families, techniques
+from scaling_laws import config, families
 from scaling_laws.compute import Counts
 from scaling_laws.config import RunConfig
 from scaling_laws.spec import Spec
+from scaling_laws.techniques import catalog
 
 
 def describe(
-    run: RunConfig, counts: Counts, *, run_id: str, spec: Spec, unique_tokens: int, corpus_hash: str
+    run: RunConfig,
+    counts: Counts,
+    *,
+    run_id: str,
+    spec: Spec,
+    unique_tokens: int,
+    corpus_hash: str,
+    steps: int | None = None,
 ) -> dict[str, Any]:
     """Column name -> value, compute in training FLOPs; what came out (status, losses, times) is left to the caller.
 
-    `unique_tokens` is the length of the task's train split. Width and heads are 0 for a model that has none.
+    `unique_tokens` is the length of the task's train split; `steps`: how many were taken where a run ended early. Width and heads are 0 for a model that has none.
     """
-    tokens = run.train.steps * run.train.batch_size * spec.targets
-    technique, strength = techniques.of(run)
+    tokens = (steps or run.train.steps) * run.train.batch_size * spec.targets
+    technique, strength = catalog.of(run)
     source = run.transfer.source
     has_heads = "n_heads" in families.of(run.model).reads
     return {

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from scaling_laws.config import RunConfig
+from scaling_laws.techniques import catalog
 
 Hyper = Mapping[str, Any]  # name -> float32 scalar, the seed int32, traced inside the step
 
@@ -30,7 +31,7 @@ def hyperparameters(run: RunConfig) -> dict[str, np.generic]:
     values: dict[str, np.generic] = {name: np.float32(getattr(run.optimizer, name)) for name in _NUMBERS}
     values["horizon"] = np.float32(run.train.steps)
     values["z_loss"] = np.float32(run.train.z_loss)
-    values["noise"], values["mixup"] = np.float32(run.augment.noise), np.float32(run.augment.mixup)
+    values |= {path: np.float32(value) for path, value in catalog.arguments(run).items()}
     values["data_seed"] = np.int32(run.train.data_seed)
     if run.optimizer.clip_norm == 0:
         values["clip_norm"] = np.float32(np.inf)

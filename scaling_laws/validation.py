@@ -2,7 +2,7 @@
 
 import re
 
-from scaling_laws import augmentation, families
+from scaling_laws import families
 from scaling_laws.config import (
     AXIS,
     BASES,
@@ -16,6 +16,7 @@ from scaling_laws.config import (
     warmup_limit,
 )
 from scaling_laws.spec import STREAM_LENGTH, Spec
+from scaling_laws.techniques import catalog
 
 SHARES = "train.accumulation x train.data_devices x train.fsdp_devices"
 
@@ -28,6 +29,7 @@ def validate_run(config: RunConfig) -> None:
         raise ConfigError("model.width: 0; allowed: 1 or more outside a sweep")
     families.check(model)
     validate_transfer(config)
+    catalog.check(config)
     validate_base(config)
     train = config.train
     shares = max(1, train.accumulation) * train.data_devices * train.fsdp_devices
@@ -114,7 +116,7 @@ def check_task(config: RunConfig, spec: Spec) -> None:
     check_stream(config, spec)
     if config.train.z_loss and not spec.is_classification:
         raise ConfigError(f"train.z_loss: {config.train.z_loss:g}; allowed: 0 where a number is predicted, not a class")
-    augmentation.check(config.augment, spec)
+    catalog.check_task(config, spec)
     if config.augment.flip and config.task.name == "audio":
         raise ConfigError("augment.flip: True; allowed: False with task.name=audio: its mirrored bands are no sound")
 

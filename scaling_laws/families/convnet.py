@@ -111,4 +111,5 @@ CONVNET = Family(
     kept=kept,
     below=below,
     direct=("transition",),
+    drops=lambda model: True,
 )

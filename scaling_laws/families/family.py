@@ -47,6 +47,7 @@ class Family:
     a rule, by name. `below`: the layers of the first so many blocks, by kind as `count` has them; None where blocks do
     not follow one another, so that none can rest. `direct`: kinds of which a block, or the head, applies one to the
     stream itself, not to what a norm with a scale makes of it. `scanned`: whether the blocks are stacked under a scan.
+    `drops`: whether there is a hidden layer, or a branch, of which a share could be dropped.
     """
 
     module: str
@@ -66,3 +67,4 @@ class Family:
     below: Callable[[ModelConfig, Spec, int], tuple[LayerCount, ...]] | None = None
     direct: tuple[str, ...] = ()
     scanned: Callable[[ModelConfig], bool] = _never
+    drops: Callable[[ModelConfig], bool] = _never

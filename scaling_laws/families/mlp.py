@@ -49,4 +49,5 @@ MLP = Family(
     kept=kept,
     below=below,
     direct=("mlp", "head"),
+    drops=lambda model: model.depth > 0,
 )

@@ -37,4 +37,5 @@ RECOMMENDER = Family(
     blocks=lambda model: model.depth,
     branches=lambda model: model.depth,
     kept=kept,
+    drops=lambda model: model.depth > 0,
 )

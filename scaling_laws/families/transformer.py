@@ -124,4 +124,5 @@ TRANSFORMER = Family(
     kept=kept,
     below=below,
     scanned=is_scanned,
+    drops=lambda model: True,
 )

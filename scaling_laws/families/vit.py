@@ -71,4 +71,5 @@ VIT = Family(
     kept=kept,
     below=below,
     scanned=is_scanned,
+    drops=lambda model: True,
 )

@@ -9,6 +9,7 @@ from flax import linen as nn
 from scaling_laws.config import ModelConfig
 from scaling_laws.families.convnet import PER_BLOCK, STAGES, TAPS, channels, halved
 from scaling_laws.models.convolution import convolve, depthwise
+from scaling_laws.models.hooks import dropped
 from scaling_laws.models.layers import ACTIVATIONS, WATCHED, Norm, activated, dense, parameter
 from scaling_laws.parametrization import Rules
 from scaling_laws.spec import Spec
@@ -51,6 +52,7 @@ class Block(nn.Module):
             added_BxHxWxC = Norm(self.rules, centred, name=f"norm_{index}")(added_BxHxWxC)
             added_BxHxWxC = activated(self.model.activation, added_BxHxWxC)
             added_BxHxWxC = Convolution(self.model, self.rules, role, name=f"convolution_{index}")(added_BxHxWxC)
+        added_BxHxWxC = dropped(self, added_BxHxWxC)
         self.sow(ACTIVATIONS, "convolution_out", added_BxHxWxC)
         x_BxHxWxC = x_BxHxWxC + self.rules.forward.residual * added_BxHxWxC
         self.sow(ACTIVATIONS, "stream", x_BxHxWxC)

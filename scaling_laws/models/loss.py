@@ -15,10 +15,10 @@ from scaling_laws.spec import Spec
 
 
 def cross_entropy(
-    logits: Callable[[Any], Any], x_BxLxD: Any, targets_BxL: Any, chunks: int = 1, with_log_z: bool = False
+    logits: Callable[[Any], Any], x_BxLxD: Any, targets_BxL: Any, chunks: int = 1, with_sums: bool = False
 ) -> Any:
-    """(B, L) losses in nats of `targets` under `logits(x)`, float32; with `with_log_z` also ln Z (B, L), the log of the
-    softmax' sum.
+    """(B, L) losses in nats of `targets` under `logits(x)`, float32; `with_sums` also ln Z, the log of the softmax'
+    sum, and the mean of the logits, (B, L) both.
 
     With `chunks`, a divisor of B, only so many windows' logits are there at a time, and the backward pass makes them
     anew: one more product with the head for B / chunks of the memory. A chunk takes windows from everywhere, so that a
@@ -29,7 +29,7 @@ def cross_entropy(
         x, targets = pair
         scores = logits(x)
         found = optax.softmax_cross_entropy_with_integer_labels(scores, targets)
-        return (found, jax.nn.logsumexp(scores, axis=-1)) if with_log_z else found
+        return (found, jax.nn.logsumexp(scores, axis=-1), scores.mean(axis=-1)) if with_sums else found
 
     if chunks == 1:
         return losses((x_BxLxD, targets_BxL))

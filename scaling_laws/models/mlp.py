@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from scaling_laws.config import ModelConfig
+from scaling_laws.models.hooks import dropped
 from scaling_laws.models.layers import ACTIVATIONS, WATCHED, activated, dense, parameter
 from scaling_laws.parametrization import Rules
 from scaling_laws.spec import Spec
@@ -26,7 +27,7 @@ class Hidden(nn.Module):
         out_BxW = dense(x_BxW, matrix)
         if self.model.bias:
             out_BxW = out_BxW + parameter(self, self.rules, "bias", (width,)).astype(out_BxW.dtype)
-        out_BxW = activated(self.model.activation, out_BxW)
+        out_BxW = dropped(self, activated(self.model.activation, out_BxW))
         self.sow(ACTIVATIONS, "mlp_out", out_BxW)
         if residual:
             out_BxW = x_BxW + self.rules.forward.residual * out_BxW
@@ -48,7 +49,7 @@ class Mlp(nn.Module):
         if self.model.depth == 0:
             outputs_BxO = self.layer("linear", x_BxF, self.spec.outputs, jnp.float32)
         else:
-            x_BxW = activated(self.model.activation, self.layer("input", x_BxF, self.model.width))
+            x_BxW = dropped(self, activated(self.model.activation, self.layer("input", x_BxF, self.model.width)))
             self.sow(ACTIVATIONS, "embedded", x_BxW)
             for index in range(self.model.depth - 1):
                 x_BxW = Hidden(self.model, self.rules, name=f"block_{index}")(x_BxW)

@@ -10,6 +10,7 @@ from flax import linen as nn
 
 from scaling_laws.config import ModelConfig
 from scaling_laws.families.transformer import is_scanned
+from scaling_laws.models.hooks import DROPOUT, dropped
 from scaling_laws.models.layers import ACTIVATIONS, WATCHED, Attention, Mlp, Norm, dense, parameter
 from scaling_laws.models.loss import cross_entropy
 from scaling_laws.parametrization import Rules
@@ -32,6 +33,7 @@ class Block(nn.Module):
         attention = Attention(self.model, self.rules, self.causal, name="attention")
         for name, branch in (("attention", attention), ("mlp", Mlp(self.model, self.rules, name="mlp"))):
             added_BxLxD = branch(Norm(self.rules, centred, name=f"{name}_norm")(x_BxLxD))
+            added_BxLxD = dropped(self, added_BxLxD)
             self.sow(ACTIVATIONS, f"{name}_out", added_BxLxD)
             x_BxLxD = x_BxLxD + scale * added_BxLxD
         self.sow(ACTIVATIONS, "stream", x_BxLxD)
@@ -51,7 +53,7 @@ def blocks(model: ModelConfig, rules: Rules, x_BxLxD: Any, causal: bool = True) 
     if is_scanned(model):
         block = nn.remat(ScanBlock, prevent_cse=False) if model.remat else ScanBlock
         stacked: Any = {"params": 0, ACTIVATIONS: 0, WATCHED: 0}
-        scan = nn.scan(block, variable_axes=stacked, split_rngs={"params": True}, length=model.depth)
+        scan = nn.scan(block, variable_axes=stacked, split_rngs={"params": True, DROPOUT: True}, length=model.depth)
         return scan(model, rules, causal, name="blocks")(x_BxLxD, None)[0]
     block = nn.remat(Block) if model.remat else Block
     for index in range(model.depth):
@@ -67,9 +69,9 @@ class Transformer(nn.Module):
     spec: Spec
 
     @nn.compact
-    def __call__(self, tokens_BxL, targets_BxL=None, chunks=1, with_log_z=False):
+    def __call__(self, tokens_BxL, targets_BxL=None, chunks=1, with_sums=False):
         """(B, L) integers to (B, L, V) float32 logits, or to (B, L) losses where `targets` are given, in `chunks` and
-        with ln Z as `loss.cross_entropy` has them; position t sees tokens up to t. Where a text has one target, to
+        with sums as `loss.cross_entropy` has them; position t sees tokens up to t. Where a text has one target, to
         (B, O) from the mean over its places without padding.
 
         What each layer computes can be had as the collection ACTIVATIONS, the largest attention logit of each block
@@ -97,7 +99,7 @@ class Transformer(nn.Module):
             self.sow(WATCHED, "logit_mean", logits(x_BxLxD[:1]).mean())
         if targets_BxL is None:
             return logits(x_BxLxD)
-        return cross_entropy(logits, x_BxLxD, targets_BxL, chunks, with_log_z)
+        return cross_entropy(logits, x_BxLxD, targets_BxL, chunks, with_sums)
 
     def embed(self, table_VxD, tokens_BxL):
         """(B, L) integers to (B, L, D): the residual stream's first value, in the compute dtype."""

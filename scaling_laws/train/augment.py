@@ -22,7 +22,7 @@ STREAM = 0xA46  # of keys, beside those of examples that are drawn
 
 
 def read(form: AugmentConfig, spec: Spec, data: Data, numbers: Any, starts_B: Any, step: Any) -> tuple[Any, Any]:
-    """`reading.read` of examples to train on, augmented as `form` says (`augmentation.form`) with `numbers` (`hyper`).
+    """`reading.read` of examples to train on, augmented as `form` says (`section.form`) with `numbers` (`hyper`).
 
     Each picture is cropped and mirrored by itself, then two are mixed, then the noise is added, so that its deviation
     stays what it is. With mixup the targets of a classification are shares of the classes (B, O).
@@ -35,10 +35,10 @@ def read(form: AugmentConfig, spec: Spec, data: Data, numbers: Any, starts_B: An
         n_examples = len(data["targets"])
         others_B = jax.vmap(lambda key: jax.random.randint(key, (), 0, n_examples))(place)
         others = _moved(form, spec, data, partner, others_B)
-        shares_B = jax.vmap(symmetric_beta, (0, None))(share, numbers["mixup"])
+        shares_B = jax.vmap(symmetric_beta, (0, None))(share, numbers["augment.mixup"])
         inputs, targets = (mixed(*pair, shares_B) for pair in zip((inputs, targets), others, strict=True))
     if form.noise:
-        inputs += numbers["noise"] * jax.vmap(lambda key: jax.random.normal(key, spec.shape))(noise)
+        inputs += numbers["augment.noise"] * jax.vmap(lambda key: jax.random.normal(key, spec.shape))(noise)
     return inputs, targets
 
 

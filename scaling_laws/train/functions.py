@@ -34,7 +34,7 @@ class DataForms:
 @dataclasses.dataclass(frozen=True)
 class Functions:
     """`advance(state, hyper, data, starts_MxKxB, count, alive_M)` -> (state, losses_MxK, norms_MxK, layers_Mx2xG),
-    and `losses(params, data, starts_B)` -> (losses_MxB, what else is seen, as `Step.evaluate_B` has it); states
+    and `losses(params, hyper, data, starts_B)` -> (losses_MxB, what else is seen, as `Step.evaluate_B` has it); states
     by name (`train.state`), every leaf with its members first.
     """
 

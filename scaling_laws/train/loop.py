@@ -73,7 +73,7 @@ class Evaluated:
 class _Pack:
     def __init__(self, orders: Sequence[Order], task: Task, folder: Path, layout: Layout, say: Callable[[str], None]):
         self.members = [Member(order, task, folder, say) for order in orders]
-        self.train, self.task, self.say = orders[0].run.train, task, say
+        self.train, self.task, self.folder, self.say = orders[0].run.train, task, folder, say
         began = time.perf_counter()
         self.programs = programs_of(orders[0].run, task, layout)
         self.compile_seconds = time.perf_counter() - began
@@ -180,7 +180,7 @@ class _Pack:
             return  # the end is a moment away, and a finished run keeps no checkpoint
         for member, state in zip(self.members, self.programs.fetch_states(self.state), strict=True):
             if member.alive:
-                member.checkpoints.save(self.done, state, dataclasses.asdict(member.progress))
+                member.save(self.done, state)
         self.saved_at = time.monotonic()
 
     def _save_trunks(self) -> None:
@@ -196,7 +196,7 @@ class _Pack:
         places = order.evaluated(self.task, split, n_tokens)
         starts = places + np.int32(order.offset(self.task, split))
         padded = np.concatenate([starts, np.zeros(-len(starts) % size, np.int32)]).reshape(-1, size)
-        queued = [self.programs.losses_MxB(state or self.state, self.eval_data, batch) for batch in padded]
+        queued = [self.programs.losses_MxB(state or self.state, self.hyper, self.eval_data, batch) for batch in padded]
         found = []
         for batch in queued:
             found.append(jax.device_get(batch))
@@ -206,12 +206,35 @@ class _Pack:
         means = np.mean([seen["logit_mean"] for _, seen in found], axis=0)
         given = [seen["outputs"] for _, seen in found if "outputs" in seen]
         outputs = np.concatenate(given, axis=1)[:, : len(places)] if given else None
-        spent = (time.perf_counter() - began) / len(self.alive)
+        spent = (time.perf_counter() - began) / max(1, len(self.alive))
         for member in self.alive:
             member.progress.eval_seconds += spent
         return Evaluated(losses.astype(float), places, logits, means, outputs)
 
-    def averaged_losses(self) -> Sequence[np.ndarray | None]:
+    @property
+    def looks(self) -> set[int]:
+        """Steps at which members look whether to end early."""
+        return {step for member in self.alive for step in member.looks}
+
+    def look(self) -> Iterator[Member]:
+        """Early stopping at the present step, where members have not looked yet; yields those that end."""
+        looking = [m for m in self.alive if self.done in m.looks and m.progress.looked < self.done]
+        if not looking:
+            return
+        seen = self.evaluate("valid", self.train.eval_tokens)
+        now = self.programs.fetch_states(params(self.state))
+        for member, losses, own in zip(self.members, seen.losses, now, strict=True):
+            if member in looking and not member.look(self.done, losses, own):
+                yield member
+
+    def _final_state(self) -> Any:
+        """The state whose parameters count: those at the end, of members that may end early the best ones."""
+        if not any(member.best for member in self.members):
+            return self.state
+        last = self.programs.fetch_states(params(self.state))
+        return self.programs.place_states([dict(m.best or own) for m, own in zip(self.members, last, strict=True)])
+
+    def _averaged_losses(self) -> Sequence[np.ndarray | None]:
         """The members' losses (n,) of the held-out windows under the averages of their parameters, where kept."""
         average = states.averaged(self.state)
         if not average:
@@ -230,15 +253,31 @@ class _Pack:
         """The first member's parameters by name, on the host."""
         return params(self.programs.fetch_states(self.state)[0])
 
-    def kept_parameters(self) -> list[State]:
-        """Each member's parameters by name, on the host; empty where they are not to be kept."""
-        if not self.train.keep_parameters:
-            return [{}] * len(self.members)
-        return self.programs.fetch_states(params(self.state))
+    def finished(self, members: Sequence[Member]) -> Iterator[tuple[Member, Row]]:
+        """Members that are at their end, and what their rows say of it; their parameters are kept where they are to
+        be."""
+        if not members:
+            return
+        state = self._final_state()
+        seen = self.evaluate("heldout", self.train.eval_tokens, state)
+        averages = self._averaged_losses()
+        last = self.programs.fetch_states(params(state)) if self.train.keep_parameters else None
+        for index, member in enumerate(self.members):
+            if member in members:
+                outputs = None if seen.outputs is None else seen.outputs[index]
+                final = member.finished(seen.losses[index], seen.places, averages[index], outputs)
+                if last and final["status"] == "finished":
+                    kept.write(self.folder, member.run_id, self.done, last[index])
+                yield member, final
 
     def behind(self, target: int) -> bool:
-        """Whether the curves have no point at `target` yet."""
-        return any(not m.progress.curve or m.progress.curve[-1]["step"] < target for m in self.alive)
+        """Whether there is something left to do at the step `target`: a point of a curve, a look."""
+        return any(
+            not m.progress.curve
+            or m.progress.curve[-1]["step"] < target
+            or (target in m.looks and m.progress.looked < target)
+            for m in self.alive
+        )
 
 
 def train_pack(
@@ -280,25 +319,23 @@ def train_pack(
     pack.tell()
     pack.replay()
     points = curve_steps(pack.train.steps, pack.train.curve_points, config.on_trunk(orders[0].run))
-    for target in points:
+    for target in sorted({*points, *pack.looks}):
         if target <= pack.done and not pack.behind(target):
             continue
         for member in pack.advance_to(target, stop):
             yield ended(member, member.diverged())
         if not pack.alive:
             return
-        pack.point()
-        if probe:
-            probe(pack.members[0].progress.curve[-1], pack.parameters)
-    seen = pack.evaluate("heldout", pack.train.eval_tokens)
-    averages, last = pack.averaged_losses(), pack.kept_parameters()
-    for index, member in enumerate(pack.members):
-        if member.alive:
-            outputs = None if seen.outputs is None else seen.outputs[index]
-            final = member.finished(seen.losses[index], seen.places, averages[index], outputs)
-            if last[index] and final["status"] == "finished":
-                kept.write(workdir, member.run_id, pack.done, last[index])
+        if target in points:
+            pack.point()
+            if probe:
+                probe(pack.members[0].progress.curve[-1], pack.parameters)
+        for member, final in pack.finished(list(pack.look())):
             yield ended(member, final)
+        if not pack.alive:
+            return
+    for member, final in pack.finished(pack.alive):
+        yield ended(member, final)
 
 
 def train(

@@ -14,7 +14,7 @@ from scaling_laws.describe import describe
 from scaling_laws.tasks import metrics, scores
 from scaling_laws.tasks import order as reading_order
 from scaling_laws.tasks.task import Task
-from scaling_laws.train import saved, source, takeover
+from scaling_laws.train import saved, source, stopping, takeover
 from scaling_laws.train.checkpoint import Checkpoints
 from scaling_laws.train.health import Health
 from scaling_laws.train.stability import layer_names
@@ -62,6 +62,9 @@ class Progress:
     curve: list[Row] = dataclasses.field(default_factory=list)
     resumed: int = 0
     branched_at: int = 0  # steps that were its trunk's; the seconds are those of its own steps
+    looked: int = 0  # step of early stopping's last look
+    lowest: float | None = None  # validation loss at one
+    misses: int = 0  # looks since
     step_seconds: float = 0.0
     eval_seconds: float = 0.0
 
@@ -103,6 +106,8 @@ class Member:
         self.checkpoints = Checkpoints(saved.folder(folder, self.run_id), say=say)
         self.trunk = config.trunk_identity(order.run, task.content_hash)
         self.trunk_checkpoints = Checkpoints(saved.folder(folder, self.trunk), say=say) if self.trunk else None
+        self.looks = stopping.looks(order.run.train.steps, order.run.regularise.patience)
+        self.best: State = {}  # parameters at the lowest look, on the host
         self.progress, self.alive = Progress(), True
 
     @property
@@ -124,13 +129,20 @@ class Member:
     def restore(self, template: State, at: int) -> tuple[State, Progress, str] | None:
         """State and progress at a step with a sound checkpoint, and a line on where they are from; None without."""
         steps = self.run.train.steps
-        if found := self.checkpoints.restore(template, at=at):
-            return found[1], Progress.resumed_from(found[2]), f"{self.run_id}: resumed at step {at} of {steps}"
+        own = template | stopping.as_best(template) if self.looks else template
+        if found := self.checkpoints.restore(own, at=at):
+            state, self.best = stopping.parted(found[1])
+            return state, Progress.resumed_from(found[2]), f"{self.run_id}: resumed at step {at} of {steps}"
         trunk = self.trunk_checkpoints if at in self._trunk_steps() else None
         if trunk and (found := trunk.restore(template, at=at)):
             line = f"{self.run_id}: branches off its trunk at step {at} of {steps}"
             return found[1], Progress.branched_from(found[2], self.run_id, at), line
         return None
+
+    def save(self, step: int, state: State) -> None:
+        """Write a checkpoint."""
+        kept = state | stopping.as_best(self.best or state) if self.looks else state
+        self.checkpoints.save(step, kept, dataclasses.asdict(self.progress))
 
     def save_trunk(self, step: int, state: State) -> None:
         """Keep the state for longer runs of the trunk, unless one is kept there that serves them as well."""
@@ -180,6 +192,18 @@ class Member:
         if self.order.watch:
             self.order.watch.scalars(done, self._scalars(values))
 
+    def look(self, done: int, losses: np.ndarray, parameters: State) -> bool:
+        """Take the losses of the validation examples at a look of early stopping, with its parameters. False
+        when the run has looked too often in vain, and so ends with its best ones."""
+        loss, _ = metrics.loss_and_se(losses)
+        self.progress.looked = done
+        if self.progress.lowest is None or loss < self.progress.lowest:
+            self.progress.lowest, self.progress.misses, self.best = loss, 0, parameters
+        else:
+            self.progress.misses += 1
+        self.alive = self.progress.misses < self.run.regularise.patience
+        return self.alive
+
     def _scalars(self, point: Row) -> dict[str, float]:
         """The values of a point under names for plots: `grad_norm`, `layer_grad_norms/block_0`."""
         names = layer_names(families.of(self.run.model).blocks(self.run.model))
@@ -206,6 +230,7 @@ class Member:
             spec=task.spec,
             unique_tokens=task.unique_tokens,
             corpus_hash=task.content_hash,
+            steps=progress.read if progress.misses and progress.misses >= run.regularise.patience else None,
         )
         own_steps = progress.read - progress.branched_at
         trained = own_steps * self.step_tokens
@@ -253,7 +278,7 @@ class Member:
         """What a row says of a run at its horizon, from the losses of the held-out examples at `places`: those of its
         parameters, and of their average where one is kept; and from its `outputs` where examples have one target."""
         loss, error = metrics.loss_and_se(losses)
-        health, steps = self.progress.health, self.run.train.steps
+        health, steps = self.progress.health, self.progress.read
         if not math.isfinite(loss):
             return {"status": "diverged", "reason": "held-out loss not finite", **health.diverged(steps - 1)}
         found = {"loss": loss, "loss_se": error, "eval_tokens": len(places) * self.task.spec.targets}

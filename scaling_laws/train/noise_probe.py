@@ -57,7 +57,8 @@ def _program(shape: Shape, group: int) -> Callable[..., tuple[jax.Array, jax.Arr
 
     def measured(state: State, data: Data, starts_N: jax.Array, data_seed: jax.Array) -> tuple[jax.Array, jax.Array]:
         tree = states.tree({"params": params}, state)["params"]
-        return moments(lambda p, starts: step.losses_B(p, data, starts, data_seed).mean(), tree, starts_N, group)
+        numbers = {"data_seed": data_seed}
+        return moments(lambda p, starts: step.losses_B(p, numbers, data, starts).mean(), tree, starts_N, group)
 
     return jax.jit(measured)
 

@@ -79,8 +79,8 @@ class _OnMesh(OneDevice):
         return program.lower(*found.advance_arguments).compile()
 
     def _losses(self, found: Functions) -> Any:
-        everywhere, windows = self.layout.sharding(), self.layout.sharding(("data", "fsdp"))
-        given = (states.params(self.shardings), everywhere, windows)
+        members, everywhere = self.layout.sharding("pack"), self.layout.sharding()
+        given = (states.params(self.shardings), members, everywhere, self.layout.sharding(("data", "fsdp")))
         program = jax.jit(found.losses, in_shardings=given, out_shardings=everywhere)
         return program.lower(*found.losses_arguments).compile()
 

@@ -87,10 +87,10 @@ class Programs:
         """
         return self._built.run(state, hyper, data, starts_MxKxB, np.int32(count), alive_M)
 
-    def losses_MxB(self, state: Any, data: Any, starts_B: Any) -> Any:
+    def losses_MxB(self, state: Any, hyper: Any, data: Any, starts_B: Any) -> Any:
         """Every member's loss of each example, and what else is seen: `attention_logit` (M, depth), `logit_mean` (M,),
         and `outputs` (M, B, O) where an example has one target."""
-        return self._built.losses(self._built.params(state), data, starts_B)
+        return self._built.losses(self._built.params(state), hyper, data, starts_B)
 
 
 @functools.cache

@@ -5,10 +5,11 @@ import math
 
 import jax
 
-from scaling_laws import augmentation, families
-from scaling_laws.config import AugmentConfig, ModelConfig, RunConfig
+from scaling_laws import families
+from scaling_laws.config import ModelConfig, RunConfig
 from scaling_laws.parametrization import Scheme
 from scaling_laws.spec import Spec
+from scaling_laws.techniques.catalog import Forms
 from scaling_laws.train import parts
 
 EVALUATED = 256  # targets an evaluation's program takes at least: a batch of one example would be all dispatching
@@ -31,7 +32,7 @@ class Shape:
     z_loss: bool
     average: str
     frozen: families.Frozen
-    augment: AugmentConfig  # its form: noise and mixup are arguments
+    techniques: Forms
 
     @classmethod
     def of(cls, run: RunConfig, spec: Spec) -> "Shape":
@@ -51,5 +52,5 @@ class Shape:
             z_loss=run.train.z_loss > 0,
             average=run.train.average,
             frozen=families.frozen(run.model, run.transfer),
-            augment=augmentation.form(run.augment),
+            techniques=Forms.of(run),
         )

@@ -1,11 +1,11 @@
 """The training step of one shape, as pure functions: a batch's losses, and several optimiser steps a dispatch.
 
-Dimension letters: B batch, L context, O outputs, K steps a dispatch.
+Dimension letters: B batch, O outputs, K steps a dispatch.
 """
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,24 +15,13 @@ from scaling_laws import families, hyper, optim, parametrization
 from scaling_laws.config import OptimizerConfig, RunConfig
 from scaling_laws.memory import JOINED
 from scaling_laws.models.build import build
-from scaling_laws.models.layers import WATCHED
-from scaling_laws.models.loss import example_losses
-from scaling_laws.train import augment, flat, resting, stability
+from scaling_laws.train import flat, resting, stability
+from scaling_laws.train.objective import Objective
 from scaling_laws.train.reading import Data, blank, read
 from scaling_laws.train.shape import Shape
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 Tree = dict[str, Any]  # params, opt_state, and average where one is kept
-
-
-class Seen(NamedTuple):
-    """A batch under the model: losses (B,), of a text means over its places; ln Z, (B, L) or (B,), where it was asked
-    for; outputs (B, O) where an example has one target; and what was sown for whoever watches."""
-
-    losses_B: Any
-    log_z: Any
-    outputs: Any
-    watched: Any
 
 
 class Step:
@@ -45,6 +34,7 @@ class Step:
         self.shape, self.axis, self.sharded = shape, axis, sharded
         self.rules = parametrization.rules(shape.scheme, shape.model)
         self.module = build(shape.model, shape.spec, self.rules)
+        self.objective = Objective(shape, self.module, self.rules)
         self.n_blocks = families.of(shape.model).blocks(shape.model)
         self.kind = OptimizerConfig(
             name=shape.scheme.optimizer,
@@ -66,12 +56,13 @@ class Step:
         """Whether the state holds an average of the parameters beside them."""
         return self.shape.average != "none"
 
-    def losses_B(self, params: Any, data: Data, starts_B: jax.Array, data_seed: Any = 0) -> jax.Array:
-        """Loss of each example, of each window of a text the mean in nats per token, float32."""
-        return self.evaluate_B(params, data, starts_B, data_seed)[0]
+    def losses_B(self, params: Any, numbers: Any, data: Data, starts_B: jax.Array) -> jax.Array:
+        """Loss of each example, of each window of a text the mean in nats per token, float32; of a stream examples by
+        the seed in `numbers` (`hyper`)."""
+        return self.evaluate_B(params, numbers, data, starts_B)[0]
 
-    def evaluate_B(self, params: Any, data: Data, starts_B: jax.Array, data_seed: Any = 0) -> tuple[jax.Array, Tree]:
-        """`losses_B`, and what else is seen of the batch. `data_seed`: that of a stream.
+    def evaluate_B(self, params: Any, numbers: Any, data: Data, starts_B: jax.Array) -> tuple[jax.Array, Tree]:
+        """`losses_B`, and what else is seen of the batch.
 
         Signs of instability, both of a sample of it: `attention_logit`, the largest of each block (depth,), none where
         a model has no attention, and `logit_mean` () of the output. Where an example has one target also `outputs`
@@ -79,7 +70,8 @@ class Step:
         """
 
         def part(starts: jax.Array) -> Any:
-            seen = self._seen(params, data, read(self.shape.spec, data, starts, data_seed), watch=True)
+            examples = read(self.shape.spec, data, starts, numbers["data_seed"])
+            seen = self.objective.seen(params, data, examples, watch=True)
             return seen.losses_B, self._signs(seen.watched), seen.outputs
 
         if self.shape.parts == 1:
@@ -154,31 +146,6 @@ class Step:
         by = optim.multipliers(self.rules, params)
         return optim.optimizer(self.kind, optim.Multipliers(*map(form.share, by)), numbers)
 
-    def _seen(
-        self, params: Any, data: Data, examples: tuple[Any, Any], with_log_z: bool = False, watch: bool = False
-    ) -> Seen:
-        spec, variables = self.shape.spec, {"params": params}
-        inputs, targets = examples
-        mutable = [WATCHED] if watch else []
-        if spec.targets > 1:
-            chunks = self.shape.loss_chunks
-            found, sown = self.module.apply(variables, inputs, targets, chunks, with_log_z, mutable=mutable)
-            losses_BxL, log_z_BxL = found if with_log_z else (found, None)
-            return Seen(losses_BxL.mean(axis=1), log_z_BxL, None, sown.get(WATCHED, {}))
-        outputs_BxO, sown = self.module.apply(variables, inputs, mutable=mutable)
-        losses_B = example_losses(spec, outputs_BxO, targets, data.get("class_weights"))
-        log_z_B = jax.nn.logsumexp(outputs_BxO, axis=-1) if with_log_z else None
-        return Seen(losses_B, log_z_B, outputs_BxO, sown.get(WATCHED, {}))
-
-    def _objective(self, params: Any, numbers: Any, data: Data, starts_B: jax.Array, step: Any) -> tuple[Any, Any]:
-        """What is minimised, and the mean loss: they differ by the z-loss (Chowdhery et al. 2022, section 5)."""
-        examples = augment.read(self.shape.augment, self.shape.spec, data, numbers, starts_B, step)
-        seen = self._seen(params, data, examples, with_log_z=self.shape.z_loss)
-        loss = seen.losses_B.mean()
-        if not self.shape.z_loss:
-            return loss, loss
-        return loss + numbers["z_loss"] * jnp.square(seen.log_z).mean(), loss
-
     def _in_parts(self, starts_B: jax.Array) -> jax.Array:
         """(parts, B / parts); every part takes from everywhere, so that a batch split over devices stays split."""
         return starts_B.reshape(-1, self.shape.parts).T
@@ -199,7 +166,7 @@ class Step:
         """
 
         def objective(params: Any, *about: Any) -> Any:
-            return self._objective({**still, **params}, *about)
+            return self.objective({**still, **params}, *about)
 
         def part(starts: jax.Array) -> Any:
             (_, loss), grads = jax.value_and_grad(objective, has_aux=True)(params, numbers, data, starts, step)

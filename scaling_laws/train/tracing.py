@@ -14,7 +14,7 @@ from scaling_laws.train.shape import Shape
 from scaling_laws.train.step import Step
 
 OVER_STATE = (0, 0, None, 0, None, 0)  # state, hyper, data, starts, count, alive
-OVER_PARAMS = (0, None, None)  # parameters, data, starts
+OVER_PARAMS = (0, 0, None, None)  # parameters, hyper, data, starts
 
 
 def functions(shape: Shape, layout: Layout, forms: DataForms, axis: str | None = None) -> Functions:
@@ -28,8 +28,9 @@ def functions(shape: Shape, layout: Layout, forms: DataForms, axis: str | None =
         after, *seen = step.advance(states.tree(template, state), numbers, data, starts, count, alive)
         return states.named(after), *seen
 
-    def losses(params: Any, data: Any, starts: Any) -> Any:
-        return step.evaluate_B(states.tree({"params": template["params"]}, params)["params"], data, starts)
+    def losses(params: Any, numbers: Any, data: Any, starts: Any) -> Any:
+        tree = states.tree({"params": template["params"]}, params)
+        return step.evaluate_B(tree["params"], numbers, data, starts)
 
     starts_KxB = jax.ShapeDtypeStruct((shape.steps_per_dispatch, shape.batch_size), jnp.int32)
     starts_B = jax.ShapeDtypeStruct((shape.eval_batch,), jnp.int32)
@@ -41,7 +42,7 @@ def functions(shape: Shape, layout: Layout, forms: DataForms, axis: str | None =
         advance=over_members(advance, layout.strategy, OVER_STATE),
         advance_arguments=(state, numbers, train_data, starts_MxKxB, count, alive_M),
         losses=over_members(losses, layout.strategy, OVER_PARAMS),
-        losses_arguments=(states.params(state), eval_data, starts_B),
+        losses_arguments=(states.params(state), numbers, eval_data, starts_B),
     )
 
 

@@ -78,7 +78,7 @@ def trained(*layouts: Layout, accumulation: int = 1):
         same = np.broadcast_to(STARTS[turn], (layout.members, 10, 16))
         state, found, *_ = programs.advance(state, hyper, data, same, 10, np.ones(layout.members, bool))
         losses.append(np.asarray(found))
-    evaluated = np.asarray(programs.losses_MxB(state, eval_data, np.arange(16, dtype=np.int32))[0])
+    evaluated = np.asarray(programs.losses_MxB(state, hyper, eval_data, np.arange(16, dtype=np.int32))[0])
     params = [(params_of(each), averaged(each)) for each in programs.fetch_states(state)]
     return np.concatenate(losses, axis=1), params, evaluated, bytes_on_first_device(state)
 

@@ -31,7 +31,7 @@ def read(form, spec, data, numbers, starts_B, step):
 
 
 def numbers(seed=0, noise=0.0, mixup=0.0):
-    return {"data_seed": np.int32(seed), "noise": np.float32(noise), "mixup": np.float32(mixup)}
+    return {"data_seed": np.int32(seed), "augment.noise": np.float32(noise), "augment.mixup": np.float32(mixup)}
 
 
 def drawn(form, step=0, seed=0):
@@ -148,7 +148,7 @@ def test_the_loss_of_a_mixture_is_the_mixture_of_weighted_losses(balance):
 def everything(starts, seed=0, step=0):
     own = run(train__data_seed=seed)
     data, numbers = order.training(task()), hyper.hyperparameters(own)
-    return read(Shape.of(own, task().spec).augment, task().spec, data, numbers, starts, step)
+    return read(Shape.of(own, task().spec).techniques.augment, task().spec, data, numbers, starts, step)
 
 
 def test_an_example_is_the_same_in_any_batch_and_another_at_any_other_step_and_seed():
@@ -182,7 +182,7 @@ def test_noise_and_mixup_are_numbers_of_one_program():
     one, other = run(), run(augment__noise=0.7, augment__mixup=2.0)
     assert Shape.of(one, spec) == Shape.of(other, spec)
     numbers = hyper.hyperparameters(other)
-    assert (numbers["noise"], numbers["mixup"]) == pytest.approx((0.7, 2.0))
+    assert (numbers["augment.noise"], numbers["augment.mixup"]) == pytest.approx((0.7, 2.0))
     for changes in ({"augment__noise": 0.0}, {"augment__mixup": 0.0}, {"augment__crop": 2}, {"augment__flip": False}):
         assert Shape.of(run(**changes), spec) != Shape.of(one, spec)
     assert set(EVERY) == {f"augment.{name}" for name in vars(one.augment)}
@@ -194,5 +194,5 @@ def test_an_evaluation_sees_examples_as_they_are():
         step = Step(Shape.of(each, task().spec))
         fresh = state.initial(state.named(step.abstract_state()), step.rules, 0)
         params = state.tree(step.abstract_state(), fresh)["params"]
-        losses.append(np.asarray(quick_jit(step.losses_B)(params, order.evaluation(task()), STARTS)))
+        losses.append(np.asarray(quick_jit(step.losses_B)(params, {"data_seed": 0}, order.evaluation(task()), STARTS)))
     np.testing.assert_array_equal(*losses)

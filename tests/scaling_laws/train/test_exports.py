@@ -53,10 +53,11 @@ def test_what_was_kept_is_not_traced_again_and_does_the_same(folder, monkeypatch
     assert kept.template == fresh.template
     assert jax.tree.structure(kept.advance_arguments) == jax.tree.structure(fresh.advance_arguments)
     rng = np.random.default_rng(0)
-    params, _, starts_B = fresh.losses_arguments
+    params, numbers, _, starts_B = fresh.losses_arguments
     params = {name: rng.standard_normal(leaf.shape).astype(leaf.dtype) for name, leaf in params.items()}
     text_T = rng.integers(0, 64, 300).astype(np.uint8)
-    given = (params, {"tokens": text_T}, np.arange(*starts_B.shape, dtype=np.int32))
+    numbers = {name: np.zeros(leaf.shape, leaf.dtype) for name, leaf in numbers.items()}
+    given = (params, numbers, {"tokens": text_T}, np.arange(*starts_B.shape, dtype=np.int32))
     jax.tree.map(np.testing.assert_array_equal, jax.jit(kept.losses)(*given), jax.jit(fresh.losses)(*given))
 
 

@@ -69,7 +69,8 @@ def test_the_last_step_of_a_dispatch_says_its_gradients_and_updates_by_layer(cha
     alive = jnp.ones((), bool)
     before = advance(first, numbers, TEXT, STARTS_KxB, 2, alive)[0]
     after, *_, layers_2xG = advance(first, numbers, TEXT, STARTS_KxB, 3, alive)
-    gradient = quick_jit(jax.grad(lambda params: step.losses_B(params, TEXT, STARTS_KxB[2]).mean()))(before["params"])
+    loss = lambda params: step.losses_B(params, {"data_seed": 0}, TEXT, STARTS_KxB[2]).mean()  # noqa: E731
+    gradient = quick_jit(jax.grad(loss))(before["params"])
     moved = jax.tree.map(np.subtract, after["params"], before["params"])
     grads, moves, sizes = (stacked(step, tree) for tree in (gradient, moved, before["params"]))
     assert stability.layer_names(3) == LAYERS
@@ -83,8 +84,9 @@ def test_logits_are_those_of_the_first_window_of_each_part(changes):
     run = replace(RunConfig(), TINY | changes)
     step, first, _ = at(run)
     params = jax.tree.map(lambda leaf: 3 * leaf, first["params"])  # far from uniform attention
-    losses_B, signs = quick_jit(step.evaluate_B)(params, TEXT, STARTS_KxB[0])
-    np.testing.assert_allclose(losses_B, quick_jit(step.losses_B)(params, TEXT, STARTS_KxB[0]), rtol=1e-6)
+    losses_B, signs = quick_jit(step.evaluate_B)(params, {"data_seed": 0}, TEXT, STARTS_KxB[0])
+    wanted = quick_jit(step.losses_B)(params, {"data_seed": 0}, TEXT, STARTS_KxB[0])
+    np.testing.assert_allclose(losses_B, wanted, rtol=1e-6)
     samples = [0, 1] if "train.accumulation" in changes else [0]  # parts take from everywhere
     largest, means = zip(*(by_hand(run, step, params, STARTS_KxB[0][place]) for place in samples), strict=True)
     np.testing.assert_allclose(signs["attention_logit"], np.max(largest, axis=0), rtol=1e-4)

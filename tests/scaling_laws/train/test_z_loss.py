@@ -65,7 +65,7 @@ def test_ln_z_is_that_of_numpy(task):
     wanted = np.log(np.exp(logits).sum(-1))
     assert np.abs(wanted).min() > 0.5
     for chunks in (1, 2):
-        losses, log_z = module.apply({"params": params_of()}, inputs, targets, chunks, True)
+        losses, log_z, _ = module.apply({"params": params_of()}, inputs, targets, chunks, True)
         np.testing.assert_allclose(log_z, wanted, rtol=1e-5)
         right = np.take_along_axis(logits, targets[..., None], -1)[..., 0]
         np.testing.assert_allclose(losses, wanted - right, rtol=1e-4)
@@ -102,5 +102,5 @@ def test_its_weight_is_a_number_of_one_program():
 def test_the_held_out_loss_is_free_of_it(task):
     step, _ = step_of(WEIGHT)
     (_, cross_entropy), _ = written_out(task, 0.0)
-    losses_B = jax.jit(step.losses_B)(params_of(), task.train, STARTS)
+    losses_B = jax.jit(step.losses_B)(params_of(), {"data_seed": 0}, task.train, STARTS)
     assert float(losses_B.mean()) == pytest.approx(float(cross_entropy), rel=1e-5)

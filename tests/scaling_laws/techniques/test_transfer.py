@@ -5,12 +5,13 @@ import re
 import pytest
 from table_rows import a_row
 
-from scaling_laws import config, families, spec, techniques, validation
+from scaling_laws import config, families, spec, validation
 from scaling_laws.config import ConfigError, ExperimentConfig, RunConfig, replace
 from scaling_laws.sweep import study
 from scaling_laws.sweep.plan import plan
 from scaling_laws.sweep.planned import TaskFacts
 from scaling_laws.table import Journal, TableError
+from scaling_laws.techniques import catalog
 
 SOURCE = "0123456789abcdef"
 TEXT = spec.text(256, 128)
@@ -70,7 +71,7 @@ def test_what_can_be_is_allowed(changes):
     ],
 )
 def test_the_strength_is_one_and_what_rests(run, expected):
-    assert techniques.of(run) == expected
+    assert catalog.of(run) == expected
 
 
 def test_what_a_run_begins_from_is_its_identity_and_not_its_program():

@@ -5,6 +5,7 @@ import dataclasses
 
 from scaling_laws.fields import ConfigError, setting
 from scaling_laws.spec import Spec
+from scaling_laws.techniques import section
 
 TAKES = {"crop": ("image",), "flip": ("image",), "noise": ("vector", "image"), "mixup": ("vector", "image")}
 
@@ -24,19 +25,9 @@ class AugmentConfig:
     )
 
 
-def form(augment: AugmentConfig) -> AugmentConfig:
-    """What a program depends on: 1 for a number that is an argument of it."""
-    return dataclasses.replace(augment, noise=float(augment.noise > 0), mixup=float(augment.mixup > 0))
-
-
-def strengths(augment: AugmentConfig) -> dict[str, float]:
-    """Name -> number of each that is in use, true as 1."""
-    return {name: float(value) for name, value in vars(augment).items() if value}
-
-
 def check(augment: AugmentConfig, spec: Spec) -> None:
     """Raises ConfigError where examples as `spec` has them cannot be augmented so."""
-    for name in strengths(augment):
+    for name in section.in_use(augment):
         value = getattr(augment, name)
         if spec.source != "examples" or spec.inputs not in TAKES[name]:
             what = "pictures" if TAKES[name] == ("image",) else "vectors or pictures of a data set"

@@ -4,9 +4,10 @@ import re
 
 import pytest
 
-from scaling_laws import augmentation, config, spec, techniques, validation
+from scaling_laws import config, spec, validation
 from scaling_laws.config import ConfigError, RunConfig, replace
 from scaling_laws.spec import Spec
+from scaling_laws.techniques import augmentation, catalog
 
 PICTURES = Spec("image", (8, 6, 1), 3)
 VECTORS = Spec("vector", (5,), 1, "squared_error")
@@ -66,7 +67,7 @@ def test_runs_that_differ_in_numbers_alone_share_a_program():
     ],
 )
 def test_technique_and_strength(augment, expected):
-    name, strength = techniques.of(run(**augment))
+    name, strength = catalog.of(run(**augment))
     assert (name, strength) == (expected[0], pytest.approx(expected[1]))
 
 
