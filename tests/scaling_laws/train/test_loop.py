@@ -175,11 +175,11 @@ def test_final_loss_is_the_mean_cross_entropy_of_the_held_out_windows(undisturbe
     seen = {}
     evaluate = loop._Pack.evaluate
 
-    def spy(self, split, n_tokens):
+    def spy(self, split, n_tokens, state=None):
         if split == "heldout":
             (found,) = self.programs.fetch_states(self.state)
             seen["logits"] = model_of(self.programs, found)
-        return evaluate(self, split, n_tokens)
+        return evaluate(self, split, n_tokens, state)
 
     monkeypatch.setattr(loop._Pack, "evaluate", spy)
     row, _ = train(task, tmp_path)
