@@ -266,6 +266,8 @@ class _Execution:
         facts = self.others.get(planned.run.task, self.facts)
         row = facts.described(planned.run, planned.counts, planned.run_id)
         found = {"status": "failed", "reason": reason, "steps_done": 0, "worker": worker}
+        if planned.arm:
+            found |= {"technique": planned.arm[0], "strength": planned.arm[1]}
         return row | found | {"purpose": planned.purpose, "budget": planned.budget, "lr_source": planned.lr_source}
 
     def summary(self) -> Summary:

@@ -30,6 +30,7 @@ class PackMember:
     purpose: str
     lr_source: str
     keep_trunk: bool  # for a longer branch
+    arm: tuple[str, float] | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,6 +12,8 @@ from scaling_laws.spec import Spec
 from scaling_laws.sweep.pace import Pace
 from scaling_laws.tasks.task import Task
 
+Arm = tuple[str, float]  # technique and strength
+
 
 @dataclasses.dataclass(frozen=True)
 class TaskFacts:
@@ -61,6 +63,7 @@ class PlannedRun:
     expected_seconds: float  # of one core, without compiling
     trunk: str  # what its sibling branches share (`config.trunk_identity`), or nothing
     begins_at: int = 0  # the step that a shorter branch hands over at; 0: from the beginning
+    arm: Arm | None = None  # what its row says that it studies, where its settings do not say it
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -140,7 +140,7 @@ class Pool:
         each.begin(time.monotonic())
         each.compiled.add(pack[0].program)
         members = tuple(
-            PackMember(one.run_id, one.run, one.budget, one.purpose, one.lr_source, keep_trunk=one.run_id in awaited)
+            PackMember(one.run_id, one.run, one.budget, one.purpose, one.lr_source, one.run_id in awaited, one.arm)
             for one in pack
         )
         alone = len(members) == 1

@@ -186,7 +186,7 @@ def _train(job: Job, tasks: Tasks, mailbox: Mailbox, name: str, workdir: Path) -
     with contextlib.ExitStack() as stack:
         watches = [stack.enter_context(_watch(one, mailbox, workdir)) for one in job.members]
         orders = [
-            Order(one.run, one.budget, one.purpose, watch, one.lr_source, one.keep_trunk)
+            Order(one.run, one.budget, one.purpose, watch, one.lr_source, one.keep_trunk, one.arm)
             for one, watch in zip(job.members, watches, strict=True)
         ]
         ended = loop.train_pack(

@@ -49,6 +49,7 @@ class Order:
     watch: Watcher | None = None
     lr_source: str = OWN_SETTING
     keep_trunk: bool = False  # for a longer run, which then begins where this one's cooldown does
+    arm: tuple[str, float] | None = None  # technique and strength, where its settings do not say them
 
 
 @dataclasses.dataclass
@@ -232,6 +233,8 @@ class Member:
             corpus_hash=task.content_hash,
             steps=progress.read if progress.misses and progress.misses >= run.regularise.patience else None,
         )
+        if self.order.arm:
+            row["technique"], row["strength"] = self.order.arm
         own_steps = progress.read - progress.branched_at
         trained = own_steps * self.step_tokens
         row |= {

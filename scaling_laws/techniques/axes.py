@@ -1,0 +1,62 @@
+"""Techniques by name, as axes of a sweep: which settings a strength stands for. A technique is one line here. No JAX.
+
+A strength of 0 is the baseline. What an axis adds to a run is written over the baseline's own settings.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from scaling_laws.fields import ConfigError, nearest
+
+Changes = Mapping[str, Any]  # dotted path -> value
+SOURCES = ("", "own", "teacher")
+
+
+@dataclasses.dataclass(frozen=True)
+class Axis:
+    """`changes`: settings at a strength; `allowed`: strengths in words. `source`: the baseline's run that an arm needs,
+    of its own cell and seed, or of a teacher's cell and the same seed; `source_path`: the setting that names it."""
+
+    doc: str
+    changes: Callable[[float], Changes]
+    source: str = ""
+    source_path: str = ""
+
+
+def _of(path: str, kind: Callable[[float], Any] = float, **fixed: Any) -> Callable[[float], Changes]:
+    others = {name.replace("__", "."): value for name, value in fixed.items()}
+    return lambda strength: {path: kind(strength), **others}
+
+
+def _is(path: str, value: Any) -> Callable[[float], Changes]:
+    return lambda _: {path: value}
+
+
+def _patience(strength: float) -> Changes:
+    return {"regularise.patience": round(1 / strength)}
+
+
+AXES: dict[str, Axis] = {
+    "dropout": Axis("share that is dropped", _of("regularise.dropout")),
+    "l1": Axis("weight of the weights' sizes in the objective", _of("regularise.l1")),
+    "l2": Axis("weight of half their squares there", _of("regularise.l2")),
+    "weight_decay": Axis("decoupled decay", _of("optimizer.weight_decay")),
+    "label_smoothing": Axis("share of a target that is spread over all classes", _of("regularise.label_smoothing")),
+    "early_stopping": Axis("one over the looks in vain that end a run", _patience),
+    "crop": Axis("pixels by which pictures are moved", _of("augment.crop", int)),
+    "flip": Axis("1: every other picture is mirrored", _of("augment.flip", bool)),
+    "noise": Axis("deviation of what is added to inputs", _of("augment.noise")),
+    "mixup": Axis("Beta(strength, strength) of the shares", _of("augment.mixup")),
+    "separable": Axis("1: separable convolutions", _is("model.convolution", "separable")),
+    "gelu": Axis("1: this activation", _is("model.activation", "gelu")),
+    "tanh": Axis("1: this activation", _is("model.activation", "tanh")),
+    "swiglu": Axis("1: this feed-forward branch", _is("model.mlp", "swiglu")),
+}
+
+
+def axis(name: str) -> Axis:
+    """The axis of a technique. Raises ConfigError for an unknown one, naming the nearest."""
+    if name not in AXES:
+        raise ConfigError(f"--technique: {name!r}; allowed: {', '.join(AXES)}{nearest(name, AXES)}")
+    return AXES[name]
