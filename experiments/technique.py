@@ -4,12 +4,12 @@
         --technique=dropout --strength=0,0.1,0.2
     python -m analysis.technique --runs=runs/techniques --bootstrap=1000 --out=runs/techniques/technique.json
 
-The baseline is every width of `sweep.widths` for every number of `sweep.steps`, at every seed; it is trained once for all
-techniques of a workdir. Then each cell of --cells is trained at each strength, by the same seeds on the same data. Every
-cell and arm has its own learning rate: rates a factor of two apart, extended until the least mean loss lies inside. All
-of it are rows of the runs table, whose `technique` and `strength` say the arm. --technique=list names the techniques.
-Stop it at any time: the same command goes on. Exit code 0 when done, 1 when a run failed, 130 after Ctrl-C, 75 after
-SIGTERM, 2 for bad input.
+The baseline is every width of `sweep.widths` for every number of `sweep.steps`, at every seed; it is trained once for
+all techniques of a workdir. Then each cell of --cells is trained at each strength, by the same seeds on the same data.
+Every cell and arm has its own learning rate: rates a factor of two apart, extended until the least mean loss lies
+inside. All of it are rows of the runs table, whose `technique` and `strength` say the arm. --technique=list names the
+techniques. Stop it at any time: the same command goes on. Exit code 0 when done, 1 when a run failed, 130 after Ctrl-C,
+75 after SIGTERM, 2 for bad input.
 """
 
 from statistics import fmean, stdev

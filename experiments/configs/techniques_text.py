@@ -6,8 +6,8 @@ against.
     python -m analysis.technique --runs=runs/techniques_text --bootstrap=1000
 
 Two blocks of width 8 to 48, 512 byte-pair tokens, windows of 64, batches of 8 for 125 to 4000 steps: two million tokens
-at most, of which none is read twice; three seeds, each cell at its best rate of three or more. The baseline is 36 cells,
-324 runs of 1 to 30 seconds and more where a rate lies at the edge; an arm is four cells, 36 runs.
+at most, of which none is read twice; three seeds, each cell at its best rate of three or more. The baseline is 36
+cells, 324 runs of 1 to 30 seconds and more where a rate lies at the edge; an arm is four cells, 36 runs.
 """
 
 from scaling_laws.config import ExperimentConfig, ModelConfig, OptimizerConfig, SweepConfig, TaskConfig, TrainConfig
