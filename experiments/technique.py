@@ -51,6 +51,8 @@ def run() -> int:
     grid = arms.baseline(config, study.facts_of(config), _REACH.value, Pace())
     grid.check()
     at, teacher = _cells(config), _cell(config, _TEACHER.value, "--teacher") if _TEACHER.value else None
+    for strength in strengths:
+        arms.check(grid, _TECHNIQUE.value, strength, at, teacher)
     n_runs = len(grid.planned())
     print(f"baseline: {plural(n_runs, 'run')} in {plural(len(grid.runs), 'cell')}; {_TECHNIQUE.value}: "
           f"{plural(len(strengths), 'strength')} in {plural(len(at), 'cell')}", flush=True)  # fmt: skip

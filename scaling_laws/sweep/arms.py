@@ -110,6 +110,15 @@ def best(grid: ArmGrid, rows: Iterable[Row]) -> dict[Cell, Best]:
     return found
 
 
+def check(of: ArmGrid, name: str, strength: float, at: Sequence[Cell], teacher: Cell | None = None) -> None:
+    """Raises ConfigError where an arm cannot be, before the baseline is trained."""
+    rate, seeds = of.experiment.optimizer.learning_rate, of.experiment.sweep.seeds
+    some = Best(rate, {}, dict.fromkeys(seeds, "0" * 16))
+    own = arm(of, name, strength, at, dict.fromkeys(map(Cell.of, of.runs), some), teacher)
+    begun = [replace(run, own.by_seed.get(Cell.of(run), {}).get(seeds[0], {})) for run in own.runs]
+    dataclasses.replace(own, runs=tuple(begun)).check()
+
+
 def arm(
     of: ArmGrid,
     name: str,

@@ -33,7 +33,7 @@ class LrGrid:
             raise ConfigError("sweep.seeds: empty; allowed: at least one value")
         for run in self.runs:
             validation.validate_run(run)
-            validation.check_stream(run, self.facts.spec)
+            validation.check_task(run, self.facts.spec)
             if not run.optimizer.learning_rate:
                 raise ConfigError("optimizer.learning_rate: 0; allowed: above 0, the middle of the rates")
             tokens = run.train.steps * run.train.batch_size * self.facts.spec.targets

@@ -1,0 +1,100 @@
+"""experiments.technique: what it refuses, which runs it makes and what it says of them; nothing is trained here."""
+
+import re
+
+import pytest
+
+from experiments import cli, technique
+from scaling_laws import spec
+from scaling_laws.sweep import study
+from scaling_laws.sweep.planned import TaskFacts
+from scaling_laws.sweep.summary import Summary
+
+FACTS = TaskFacts(10**6, "c0ffee", spec.text(256, 16))
+SETTINGS = {"model.width": 0, "model.depth": 0, "model.n_heads": 2, "task.context": 16, "sweep.seeds": "0,3"}
+SETTINGS |= {"sweep.widths": "8,16,24", "sweep.depths": "1", "sweep.steps": "20,40,80"}
+WORTH = 0.25  # nats that dropout of .1 costs
+
+
+@pytest.fixture
+def call(monkeypatch, tmp_path):
+    """`call(*words)`: exit code; `call.packs`: the runs of each part, whose losses are least at their middle rate."""
+
+    def train_runs(config, facts, runs, workdir, n_workers, more):
+        call.packs.append(runs)
+        middle = sorted({one.run.optimizer.learning_rate for one in runs})[1]
+        for one in runs:
+            gap = abs(one.run.optimizer.learning_rate - middle)
+            seed = one.run.train.seed * (1e-2 + one.run.regularise.dropout / 100)
+            loss = 9 * one.run.train.steps**-0.25 + 10 * gap + seed + 10 * WORTH * one.run.regularise.dropout
+            row = facts.described(one.run, one.counts, one.run_id) | {"status": "finished", "loss": loss}
+            call.rows.append(row)
+        assert not more(call.rows)
+        return Summary(tuple(call.rows), 0, 0, call.interrupted, 1.0), call.rows
+
+    def call(*words):
+        settings = [f"--config.{path}={value}" for path, value in SETTINGS.items()]
+        flags = ["--technique=", "--strength=", "--cells="]  # their values outlive a call
+        return cli.call(technique.run, ["technique", f"--workdir={tmp_path}", *settings, *flags, *words])
+
+    monkeypatch.setattr(study, "train_runs", train_runs)
+    monkeypatch.setattr(study, "facts_of", lambda config: FACTS)
+    call.packs, call.rows, call.interrupted = [], [], False
+    return call
+
+
+def test_the_baseline_first_then_every_strength_by_the_same_seeds(call, capsys):
+    assert call("--technique=dropout", "--strength=0,0.1,0.2") == 0
+    baseline, *strengths = call.packs
+    assert len(baseline) == 9 * 3 * 2
+    assert [{one.arm for one in runs} for runs in strengths] == [{("dropout", 0.1)}, {("dropout", 0.2)}]
+    for runs in strengths:
+        assert {(one.run.model.width, one.run.train.steps) for one in runs} == {(16, 40)}
+        assert sorted(one.run.train.seed for one in runs) == [0, 0, 0, 3, 3, 3]
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("dropout 0.1,")]
+    assert len(told) == 1
+    # of the same seed they differ by .25 and, of seed 3, by .003 more
+    assert told[0].endswith(": +0.2515 +- 0.0015")
+    assert "width 16 depth 1, 40 steps" in told[0]
+
+
+def test_other_cells_by_name(call):
+    assert call("--technique=l2", "--strength=0.1", "--cells=8x20,24x80,8x20") == 0
+    assert {(one.run.model.width, one.run.train.steps) for one in call.packs[1]} == {(8, 20), (24, 80)}
+
+
+def test_interrupted_it_does_not_begin_the_arms(call):
+    call.interrupted = True
+    assert call("--technique=dropout", "--strength=0.1") == 130
+    assert len(call.packs) == 1
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["--strength=1"], "--technique: ''; allowed: dropout, l1"),
+        (["--technique=dropuot"], "did you mean dropout"),
+        (["--technique=dropout", "--strength=a"], "--strength: 'a'; allowed: numbers"),
+        (["--technique=dropout"], "--strength: ''; allowed: numbers"),
+        (
+            ["--technique=dropout", "--strength=.1,.1"],
+            "--strength: '.1,.1'; allowed: numbers separated by commas, each",
+        ),
+        (["--technique=dropout", "--strength=.1", "--cells=9x20"], "--cells: '9x20'; allowed: WIDTHxSTEPS of"),
+        (["--technique=dropout", "--strength=.1", "--cells=16"], "--cells: '16'; allowed: WIDTHxSTEPS of"),
+        (["--technique=dropout", "--strength=.1", "--config.sweep.steps="], "sweep.steps: empty"),
+        (["--technique=dropout", "--strength=2"], "regularise.dropout: 2.0; allowed: number, 0 to 0.99"),
+        (["--technique=crop", "--strength=1"], "augment.crop: 1; allowed: 0 where"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(call, capsys, words, said):
+    assert call(*words) == 2
+    assert re.search(re.escape(said), capsys.readouterr().err)
+    assert not call.packs, "refused before anything is trained"
+
+
+def test_what_there_is_is_listed(call, capsys):
+    assert call("--technique=list") == 0
+    out = capsys.readouterr().out
+    assert "dropout" in out
+    assert "share that is dropped" in out
