@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from scaling_laws.sweep.arms import ArmGrid, Best, Cell
     from scaling_laws.sweep.summary import Summary
 
-_TECHNIQUE = flags.DEFINE_string("technique", None, "which technique; list: what there is")
+_TECHNIQUE = flags.DEFINE_string("technique", "", "which technique; list: what there is")
 _STRENGTH = flags.DEFINE_list("strength", [], "its strengths; 0 is the baseline")
 _CELLS = flags.DEFINE_list("cells", [], "WIDTHxSTEPS of the arms; none: k-th width and k-th steps, without the ends")
 _TEACHER = flags.DEFINE_string("teacher", "", "WIDTHxSTEPS of the baseline's runs that teach")
@@ -45,16 +45,17 @@ def run() -> int:
     if _TECHNIQUE.value == "list":
         print("\n".join(f"{name:18} {axis.doc}" for name, axis in axes.AXES.items()))
         return 0
-    axes.axis(_TECHNIQUE.value or "")
+    name: str = _TECHNIQUE.value
+    axes.axis(name)
     strengths = [value for value in _strengths() if value]
     config = cli.config()
     grid = arms.baseline(config, study.facts_of(config), _REACH.value, Pace())
     grid.check()
     at, teacher = _cells(config), _cell(config, _TEACHER.value, "--teacher") if _TEACHER.value else None
     for strength in strengths:
-        arms.check(grid, _TECHNIQUE.value, strength, at, teacher)
+        arms.check(grid, name, strength, at, teacher)
     n_runs = len(grid.planned())
-    print(f"baseline: {plural(n_runs, 'run')} in {plural(len(grid.runs), 'cell')}; {_TECHNIQUE.value}: "
+    print(f"baseline: {plural(n_runs, 'run')} in {plural(len(grid.runs), 'cell')}; {name}: "
           f"{plural(len(strengths), 'strength')} in {plural(len(at), 'cell')}", flush=True)  # fmt: skip
     if _DRY_RUN.value:
         return 0
@@ -72,11 +73,11 @@ def run() -> int:
         if summary.interrupted:
             break
         tuned = arms.best(grid, rows)
-        own = arms.arm(grid, _TECHNIQUE.value, strength, at, tuned, teacher)
+        own = arms.arm(grid, name, strength, at, tuned, teacher)
         summary, rows = trained(own)
         failed += summary.count("failed")
         if not summary.interrupted:
-            print("\n".join(compared(_TECHNIQUE.value, strength, tuned, arms.best(own, rows))), flush=True)
+            print("\n".join(compared(name, strength, tuned, arms.best(own, rows))), flush=True)
     return command.stopped(summary.terminated) if summary.interrupted else int(failed > 0)
 
 

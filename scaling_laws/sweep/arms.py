@@ -42,7 +42,7 @@ class Cell:
 
 @dataclasses.dataclass(frozen=True)
 class ArmGrid(LrGrid):
-    """An LrGrid whose rows say `arm`, with one minimum a cell. `by_seed`: what of a run depends on its seed, by cell."""
+    """An LrGrid whose rows say `arm`, with one minimum a cell. `by_seed`: what of a run depends on seeds, by cell."""
 
     each_seed: bool = False
     arm: Arm = BASELINE
