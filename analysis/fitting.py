@@ -59,6 +59,24 @@ class Fit:
         given = {"n_params": n_params, "tokens": tokens, "flops": flops, **more}
         return law_value(self.law, self.samples, given)
 
+    def multiplier(self, **conditions: Any) -> np.ndarray:
+        """m_N of a fitted technique: N of the neutral model with the same loss over N with it, at the same D.
+
+        `conditions` are the law's own columns, above 0, arrays or numbers: density of 'sparsity', of which N counts the
+        weights that are not 0 (Frantar et al. 2023, equation 1); weight_bits of 'precision' (Kumar et al. 2024,
+        equation 3). Raises ConfigError for another law, other columns or values.
+        """
+        law = laws.get(self.law)
+        if law.multiplier is None:
+            raise ConfigError(f"multiplier: law {self.law!r} has none; allowed: sparsity, precision")
+        if set(conditions) != set(law.conditions):
+            raise ConfigError(f"multiplier: {', '.join(conditions) or 'nothing'}; allowed: {', '.join(law.conditions)}")
+        columns = {name: np.asarray(values, dtype=float) for name, values in conditions.items()}
+        for name, values in columns.items():
+            if not (values > 0).all():
+                raise ConfigError(f"multiplier: {name} {conditions[name]}; allowed: above 0")
+        return law.multiplier(self.coefficients, columns)
+
     def region(
         self, runs: Runs, pair: tuple[str, str] | None = None, level: float | None = None, kind: str = "profile"
     ) -> np.ndarray:
@@ -74,6 +92,15 @@ class Fit:
             if name not in quantities:
                 raise ConfigError(f"region: {name!r}; allowed: {', '.join(quantities)}{nearest(name, quantities)}")
         return uncertainty.joint(posed, (quantities[pair[0]], quantities[pair[1]]), level or self.level, kind)
+
+    def refitted(self, runs: Runs, log_losses_RxN: np.ndarray) -> dict[str, np.ndarray]:
+        """Coefficients (R,) of the law fitted as this one was to R other sets of ln losses at the points of `runs`.
+
+        `runs` are those of this fit; each refit descends from this optimum. Raises DataError for other runs.
+        """
+        posed = _posed_again(self, runs)
+        thetas = uncertainty.refit_to(posed, log_losses_RxN)
+        return laws.natural(posed.task.points.law, posed.task.points.uncentre(thetas))
 
     def to_json(self, samples: bool = True) -> dict[str, Any]:
         """Plain JSON values; `from_json` reads them back (without `samples`: point estimates and intervals only)."""

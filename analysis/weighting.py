@@ -48,13 +48,19 @@ def noise_by_size(runs: Runs) -> np.ndarray:
         raise DataError(
             f"{runs.source}: no shape was repeated with another seed; allowed: --weights={EQUAL}, or a column"
         )
-    pooled = float(np.sqrt((variance * dof).sum() / dof.sum()))
-    if len(np.unique(sizes)) < 3 or not pooled:
-        return np.full(len(runs), pooled or 1.0)
-    logs = 0.5 * np.log(np.maximum(variance, (0.01 * pooled) ** 2))
-    slope = np.polyfit(np.log(sizes), logs, 1, w=np.sqrt(dof))[0]
-    center = np.average(np.log(sizes), weights=dof)
-    return pooled * np.exp(slope * (np.log(runs["n_params"]) - center))
+    return noise_over(runs["n_params"], sizes, dof, variance)
+
+
+def noise_over(n_params: np.ndarray, sizes_G: np.ndarray, dof_G: np.ndarray, variance_G: np.ndarray) -> np.ndarray:
+    """(n,) standard deviation at each N, a power of N through the variances of G repeated shapes; below three sizes
+    their pooled one everywhere, and 1 where all of them are 0."""
+    pooled = float(np.sqrt((variance_G * dof_G).sum() / dof_G.sum()))
+    if len(np.unique(sizes_G)) < 3 or not pooled:
+        return np.full(len(n_params), pooled or 1.0)
+    logs = 0.5 * np.log(np.maximum(variance_G, (0.01 * pooled) ** 2))
+    slope = np.polyfit(np.log(sizes_G), logs, 1, w=np.sqrt(dof_G))[0]
+    center = np.average(np.log(sizes_G), weights=dof_G)
+    return pooled * np.exp(slope * (np.log(n_params) - center))
 
 
 def _inverse_squares(errors: np.ndarray) -> np.ndarray:

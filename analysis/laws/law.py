@@ -75,6 +75,8 @@ class Law:
     raw: Callable[[dict[str, Any]], dict[str, Any]] = dict
     conditions: tuple[str, ...] = ()  # inputs that a frontier over N and D holds at a value
     surface: Callable[[dict[str, Any]], dict[str, Any]] | None = None  # E, A, B, alpha, beta, outer over N and D
+    # of coefficients and conditions: the size at neutral conditions with the same loss, over the size at these
+    multiplier: Callable[[Mapping[str, Any], Mapping[str, Any]], np.ndarray] | None = None
 
     @property
     def coefficient_names(self) -> tuple[str, ...]:

@@ -1,5 +1,8 @@
 """Laws of what a technique does to the loss: sparsity, precision, routing, transfer; and of error over loss."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from analysis.laws import jets
@@ -10,6 +13,11 @@ from analysis.laws.surfaces import named
 
 def _sparsity_natural(raw: dict) -> dict:
     return raw | {"a_D": raw["a_D"] ** (1 / raw["b_D"])}
+
+
+def _sparsity_multiplier(c: Mapping[str, Any], x: Mapping[str, Any]) -> np.ndarray:
+    """[(a_S + c_S) / (a_S density^b_S + c_S)]^(1/b_N): a dense model beside one of N_nz weights that are not 0."""
+    return ((c["a_S"] + c["c_S"]) / (c["a_S"] * x["density"] ** c["b_S"] + c["c_S"])) ** (1 / c["b_N"])
 
 
 # The published form (a_S (1-S)^b_S + c_S) N^-b_N + (a_D/D)^b_D + c, multiplied out.
@@ -26,6 +34,7 @@ SPARSITY = Law(
     conditions=("density",),
     natural=_sparsity_natural,
     raw=lambda c: c | {"a_D": c["a_D"] ** c["b_D"]},
+    multiplier=_sparsity_multiplier,
 )
 
 
@@ -41,7 +50,11 @@ def precision(*columns: str) -> Law:
     formula = "L = E + A / N_eff^alpha + B / D^beta, N_eff = N prod_i (1 - exp(-bits_i / gamma_i))"
     name = named("precision", ",".join(columns), "weight_bits")
     source = "Kumar et al. 2024, equation 3"
-    return Law(name, formula, source, terms, shaped=gammas, reads=columns, conditions=columns)
+
+    def multiplier(c: Mapping[str, Any], x: Mapping[str, Any]) -> np.ndarray:
+        return np.prod([-np.expm1(-x[column] / c[f"gamma_{column}"]) for column in columns], axis=0)
+
+    return Law(name, formula, source, terms, shaped=gammas, reads=columns, conditions=columns, multiplier=multiplier)
 
 
 def _effective_size(columns: tuple[str, ...]) -> Shape:

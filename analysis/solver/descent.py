@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from analysis.laws import Design
+from analysis.laws.design import Rho
 from analysis.solver.chart import Chart
 from analysis.solver.objective import Objective
 
@@ -54,6 +55,10 @@ class Problem:
             w = weights_BxN[rows]
             return value * w, first * w, second * w
 
+        return self.summed(theta_BxP, rho)
+
+    def summed(self, theta_BxP: np.ndarray, rho: Rho):
+        """`Design.summed`, with inf, 0 and 0 where one of the three is not finite."""
         with np.errstate(all="ignore"):  # outside a law's domain a value is not finite, and the step is refused
             value, gradient, hessian = self.points.summed(theta_BxP, rho)
         sound = np.isfinite(value) & np.isfinite(gradient).all(axis=1) & np.isfinite(hessian).all(axis=(1, 2))

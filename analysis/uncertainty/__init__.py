@@ -13,6 +13,7 @@ from analysis.uncertainty.noise import repeated_shapes, seed_noise
 from analysis.uncertainty.posed import Posed
 from analysis.uncertainty.profile import floor_rise, profile, profiles, rise_at
 from analysis.uncertainty.quantity import Quantity, coefficients
+from analysis.uncertainty.redrawn import refit_to
 from analysis.uncertainty.regions import joint
 from analysis.uncertainty.resampling import band, percentile, percentiles, resample, standard_errors, units
 from analysis.uncertainty.settings import INTERVALS, check
@@ -38,6 +39,7 @@ __all__ = [
     "percentiles",
     "profile",
     "refit",
+    "refit_to",
     "repeated_shapes",
     "resample",
     "rise_at",
