@@ -22,7 +22,7 @@ class NothingToDraw(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Axis:
-    """One axis. `categories` (for heat maps) names the places 0, 1, 2, ..; `si` writes 20k instead of 2·10⁴."""
+    """One axis. `categories` (heat maps, spans) names the places 0, 1, 2, ..; `si` writes 20k instead of 2·10⁴."""
 
     label: str
     log: bool = True
@@ -34,8 +34,9 @@ class Axis:
 class Layer:
     """Numbers drawn in one manner. All arrays have shape (n,).
 
-    kind: "line" and "points" at (x, y); "band" between low and high at x; "cells" of a heat map at (x, y).
-    low, high: limits of a band, or of the error bars of points.
+    kind: "line" and "points" at (x, y); "band" between low and high at x; "cells" of a heat map at (x, y); "spans":
+        points at (x, y) whose bars run along x.
+    low, high: limits of a band, or of the error bars of points; infinite where a bar has no end.
     value: position on the drawing's colour scale; without it the `role` decides the colour.
     mark: of a line "solid", "dashed", "thin"; of points "dot", "hollow", "star", "warning" (open square), "forecast",
         "bar" (error bars alone); of cells "best" (an outline).
@@ -144,10 +145,10 @@ def texts(values: Sequence[object] | np.ndarray) -> tuple[str, ...]:
 
 
 def _extent(layer: Layer, direction: str) -> np.ndarray:
-    if direction == "x":
-        return layer.x
-    parts = [part for part in (layer.y, layer.low, layer.high) if part is not None]
-    return np.concatenate(parts)
+    own = layer.x if direction == "x" else layer.y
+    if direction != ("x" if layer.kind == "spans" else "y"):
+        return own
+    return np.concatenate([part for part in (own, layer.low, layer.high) if part is not None])
 
 
 def _row(panel: Panel, layer: Layer, i: int) -> dict[str, object]:

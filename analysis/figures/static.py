@@ -2,6 +2,7 @@
 
 import io
 import math
+import textwrap
 from pathlib import Path
 
 import matplotlib
@@ -21,8 +22,10 @@ from analysis.figures.chart import CSV_COLUMNS, ColourScale, Drawing, Layer, Pan
 DPI = 150
 COLUMN_INCHES = {1: 6.6, 2: 7.6, 3: 8.4}
 LEGEND_KEY_INCHES, LEGEND_LETTER_INCHES = 0.6, 0.0605  # of an entry's mark with its margins, of a letter on average
+LETTER_INCHES, BESIDE_INCHES = 0.075, 1.0  # a letter of a tick's label or a title; what is beside a panel
 MARKERS = {"dot": "o", "hollow": "o", "star": "*", "warning": "s", "forecast": "s", "bar": ""}
 SIZES = {"dot": 4.2, "hollow": 5.6, "star": 11.0, "warning": 7.5, "forecast": 9.0, "bar": 0.0}
+FAR = 1e30  # where a bar without an end is cut: beyond any axis
 OPEN = ("hollow", "warning", "forecast")
 
 
@@ -51,9 +54,10 @@ def render(drawing: Drawing) -> Figure:
     count = len(drawing.panels)
     columns = 1 if count == 1 else 2 if count <= 4 else 3
     rows = math.ceil(count / columns)
-    cells = any(layer.kind == "cells" for panel in drawing.panels for layer in panel.layers)
+    kinds = {layer.kind for panel in drawing.panels for layer in panel.layers}
     plain = 4.8 if count == 1 else max(4.3, 1.0 + 2.0 * rows)
-    height = _cells_height(drawing, rows) if cells else plain
+    named = 1.6 + 0.5 * max(len(panel.y.categories) for panel in drawing.panels)
+    height = _cells_height(drawing, rows) if "cells" in kinds else named if "spans" in kinds else plain
     figure = Figure(figsize=(COLUMN_INCHES[columns], height), layout="constrained")
     FigureCanvasAgg(figure)
     axes = [figure.add_subplot(rows, columns, i + 1) for i in range(count)]
@@ -80,11 +84,11 @@ def _cells_height(drawing: Drawing, rows: int) -> float:
 
 def _draw_panel(ax: Axes, panel: Panel, colours: ColourScale | None) -> None:
     for layer in panel.layers:
-        {"line": _line, "points": _points, "band": _band, "cells": _cells}[layer.kind](ax, layer, colours)
+        DRAWN[layer.kind](ax, layer, colours)
     for direction in ("x", "y"):
         _axis(ax, panel, direction)
     if panel.title:
-        ax.set_title(panel.title)
+        ax.set_title(textwrap.fill(panel.title, int(_inches(ax) / LETTER_INCHES), break_long_words=False))
     if panel.x.categories:
         ax.grid(False)
 
@@ -95,6 +99,8 @@ def _axis(ax: Axes, panel: Panel, direction: str) -> None:
         getattr(ax, f"set_{direction}scale")("log")
     getattr(ax, f"set_{direction}lim")(*panel.limits(direction))
     places = panel.ticks(direction)
+    if direction == "x" and not spec.categories:
+        places = places[:: _stride([text for _, text in places], ax)]
     axis.set_major_locator(FixedLocator([place for place, _ in places]))
     axis.set_major_formatter(FixedFormatter([text for _, text in places]))
     axis.set_minor_locator(NullLocator())
@@ -102,6 +108,19 @@ def _axis(ax: Axes, panel: Panel, direction: str) -> None:
     getattr(ax, f"set_{direction}label")(spec.label)
     if spec.categories and direction == "x" and len(spec.categories) > 6:
         ax.tick_params(axis="x", labelsize=8)
+
+
+def _stride(labels: list[str], ax: Axes) -> int:
+    """Of how many labels along x one is written, so that they keep apart in a narrow panel."""
+    return max(1, math.ceil(LETTER_INCHES * sum(len(label) + 1 for label in labels) / _inches(ax)))
+
+
+def _inches(ax: Axes) -> float:
+    """About how wide a panel is, before anything is laid out."""
+    figure, spec = ax.get_figure(root=True), ax.get_subplotspec()
+    assert figure is not None
+    assert spec is not None
+    return figure.get_figwidth() / spec.get_gridspec().ncols - BESIDE_INCHES
 
 
 def colour_of(layer: Layer, colours: ColourScale | None) -> list[str]:
@@ -137,7 +156,9 @@ def _band(ax: Axes, layer: Layer, colours: ColourScale | None) -> None:
 def _points(ax: Axes, layer: Layer, colours: ColourScale | None) -> None:
     colour, above = colour_of(layer, colours), 6 if layer.mark in ("star", *OPEN) else 5
     if layer.low is not None and layer.high is not None:
-        ax.vlines(layer.x, layer.low, layer.high, colors=colour, linewidth=1.1, zorder=above - 1)
+        low, high = (np.nan_to_num(ends, nan=np.nan, posinf=FAR) for ends in (layer.low, layer.high))
+        bars, places = (ax.hlines, layer.y) if layer.kind == "spans" else (ax.vlines, layer.x)
+        bars(places, low, high, colors=colour, linewidth=1.1, zorder=above - 1)
     if layer.mark == "bar":
         return
     open_marker = layer.mark in OPEN
@@ -167,6 +188,9 @@ def _cells(ax: Axes, layer: Layer, colours: ColourScale | None) -> None:
         if layer.labels:
             ink = style.readable_on(paint)
             ax.text(x, y, layer.labels[i], ha="center", va="center", fontsize=min(8, max(4, 220 / room)), color=ink)
+
+
+DRAWN = {"line": _line, "points": _points, "spans": _points, "band": _band, "cells": _cells}
 
 
 def _legend(figure: Figure, drawing: Drawing) -> None:
