@@ -53,8 +53,24 @@ class ModelConfig:
     positions: str = setting("rotary", "how a token learns its place", choices=("rotary", "learned"))
     mlp: str = setting("gelu", "feed-forward branch", choices=("gelu", "swiglu"))
     mlp_ratio: float = setting(4.0, "hidden width of the feed-forward branch over width", low=0.25, high=16)
+    experts: int = setting(
+        1, "feed-forward branches a block, of which a router sends each place to one", low=1, high=256
+    )
+    capacity: float = setting(
+        1.25,
+        "experts: places of a window that each takes at most, over an equal share; the branch skips what is left",
+        low=0.01,
+        high=256,
+    )
+    balance: float = setting(0.01, "experts: weight of the loss by which a router spreads places", low=0, high=1e3)
     qk_norm: bool = setting(False, "normalise queries and keys per head, with learned scales")
     tie_embeddings: bool = setting(False, "the head reuses the embedding matrix")
+    slim: float = setting(
+        1.0,
+        "share of each block's heads and hidden units, or of a convnet's inner channels, that is there at all",
+        low=0.001,
+        high=1,
+    )
     activation: str = setting("relu", "mlp, convnet, recommender, features", choices=("relu", "gelu", "tanh"))
     bias: bool = setting(True, "mlp, recommender: intercepts")
     residual: bool = setting(True, "mlp: hidden layers after the first add to what they see")
@@ -309,11 +325,11 @@ class ExperimentConfig(RunConfig):
 
 
 def form(run: RunConfig) -> RunConfig:
-    """What runs share that one program can advance together: all but the seeds, the numbers of the optimiser and of
-    the techniques, and what they begin from."""
+    """What runs share that one program can advance together: all but the seeds, the numbers of the optimiser, of the
+    techniques and of the objective of experts, and what they begin from."""
     numbers = [path for path, kind in field_types(run.optimizer, "optimizer.").items() if kind is float]
     averaging = {"train.ema_decay": 0.0, "train.average_window": 0.0, "train.average_every": 1}
-    others = {"optimizer.warmup_steps": 0, "train.seed": 0, "train.data_seed": 0}
+    others = {"optimizer.warmup_steps": 0, "train.seed": 0, "train.data_seed": 0, "model.balance": 0.0}
     begun = {"transfer.source": "", "transfer.source_workdir": "", "transfer.new_head": False}
     alike = replace(run, dict.fromkeys(numbers, 0.0) | averaging | others | begun)
     return dataclasses.replace(alike, augment=section.form(run.augment), regularise=regularisation.form(run.regularise))
@@ -346,8 +362,13 @@ def has_width(model: ModelConfig) -> bool:
 
 
 def head_count(model: ModelConfig) -> int:
-    """Number of attention heads: `n_heads`, or width / head_dim (at least one)."""
+    """Number of attention heads before `model.slim`: `n_heads`, or width / head_dim (at least one)."""
     return model.n_heads or max(1, model.width // model.head_dim)
+
+
+def left(model: ModelConfig, count: int) -> int:
+    """Of `count` heads, hidden units or channels those that `model.slim` leaves: to the nearest, at least one."""
+    return max(1, math.floor(model.slim * count + 0.5))
 
 
 def head_size(model: ModelConfig) -> int:

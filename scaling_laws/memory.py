@@ -9,8 +9,8 @@ transformer on a CPU, jax 0.10.2: widths 16 to 512, depths 1 to 24, contexts 32 
 import dataclasses
 
 from scaling_laws import families
-from scaling_laws.config import ModelConfig, RunConfig, head_count
-from scaling_laws.families.transformer import is_scanned, up_columns
+from scaling_laws.config import ModelConfig, RunConfig, head_count, left
+from scaling_laws.families.transformer import expert_share, is_scanned, up_columns
 from scaling_laws.spec import Spec
 
 FLOAT = 4  # bytes
@@ -94,7 +94,10 @@ def estimate(
 def _token(model: ModelConfig, spec: Spec, share: _Shares, loss_chunks: int) -> float:
     """Numbers kept at a time for a token of a transformer."""
     width = share.width + QK_NORM * model.qk_norm + LAYER_NORM * (model.norm == "layer")
-    block = width * model.width + share.hidden * up_columns(model)
-    block += share.scores * head_count(model) * spec.shape[0]
+    block, branch = width * model.width, share.hidden * up_columns(model)
+    if model.experts > 1:  # what goes into an expert and what comes out, at the places that it may take
+        branch = float(expert_share(model, spec.shape[0])) * (branch + 4 * model.width) + 4 * model.experts
+    block += branch
+    block += share.scores * left(model, head_count(model)) * spec.shape[0]
     blocks = block + model.depth * model.width if model.remat and is_scanned(model) else model.depth * block
     return blocks + share.logits * spec.outputs / loss_chunks + share.stream * model.width

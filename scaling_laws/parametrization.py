@@ -35,6 +35,7 @@ ROLES = {
     "up": "hidden",
     "out": "branch_output",
     "down": "branch_output",
+    "router": "router",
     "depthwise": "depthwise",
     "transition": "transition",
     "scale": "norm",
@@ -55,6 +56,7 @@ NORM_ROLES = {"final_norm": "final_norm", "query_norm": "head_norm", "key_norm":
 # Of a layer that stands alone, what keeps the size of what it sees: He et al. 2015, equation 10 (gelu is half of its
 # inputs too), and for what is odd Glorot and Bengio 2010, equation 12.
 GAINS = {"relu": math.sqrt(2), "gelu": math.sqrt(2), "tanh": 1.0}
+SMALL = 0.02  # standard deviation of a matrix to logits that are to be about equal at the start
 FIRST_PRODUCT = 0.1  # size of the product of two vectors from tables at the start, of ratings of deviation 1
 
 
@@ -94,7 +96,8 @@ class Rule:
 
 @dataclasses.dataclass(frozen=True)
 class Forward:
-    """Multipliers of the forward pass: of the embedding, of each residual branch, of q.k, and of the logits."""
+    """Multipliers of the forward pass: of the embedding, of each residual branch, of q.k, and of the logits, those by
+    which a place is sent to an expert too."""
 
     embedding: float
     residual: float
@@ -114,6 +117,7 @@ class Rules:
     hidden: Rule
     plain: Rule  # a hidden layer to whose output nothing is added
     branch_output: Rule
+    router: Rule  # to a logit for each expert, of which there are as many at every width
     depthwise: Rule  # kernels of a channel each, whose inputs are as many at every width
     transition: Rule  # the stream itself through a matrix
     head: Rule
@@ -167,7 +171,7 @@ def standard(model: ModelConfig, scheme: Scheme) -> Rules:
     section 3.4).
     """
     family = families.of(model)
-    head = 0.02 if model.head_init == "small" else 1 / math.sqrt(family.head_inputs(model))
+    head = SMALL if model.head_init == "small" else 1 / math.sqrt(family.head_inputs(model))
     lookup = math.sqrt(model.width) if model.tie_embeddings else 1.0
     norm, intercept = Rule(mean=1.0, weight_decay=0.0), Rule(weight_decay=0.0)
     return Rules(
@@ -179,6 +183,7 @@ def standard(model: ModelConfig, scheme: Scheme) -> Rules:
         hidden=Rule(scale=1.0, fan_in_exponent=0.5),
         plain=Rule(scale=GAINS[model.activation], fan_in_exponent=0.5),
         branch_output=Rule(scale=1 / math.sqrt(max(1, family.branches(model))), fan_in_exponent=0.5),
+        router=Rule(scale=SMALL),
         depthwise=Rule(scale=1.0, fan_in_exponent=0.5),
         transition=Rule(scale=1.0, fan_in_exponent=0.5),
         head=Rule(scale=head),
@@ -224,7 +229,8 @@ def _scaled(model: ModelConfig, scheme: Scheme, base: ModelConfig) -> Rules:
     # three seeds). With larger heads it falls as m^-1.5 at first, but as m^-1 from step 30 on, and that is what counts.
     shared = inside * math.sqrt(more_heads)
     gradients = {"hidden": inside, "branch_output": inside, "norm": inside, "head_norm": shared}
-    gradients |= {"depthwise": inside}
+    # A router's logits have the head's multiplier, and what a place loses by its probability the branch's.
+    gradients |= {"depthwise": inside, "router": inside}
     gradients |= {"head_bias": 1.0, "linear": 1.0}  # nothing shrinks what they see
     changes: dict[str, float] = dict.fromkeys(("hidden", "plain", "branch_output", "transition"), 1 / wider)
     table = standard(base, scheme)

@@ -2,7 +2,8 @@
 stage, depth the blocks of each of the three stages.
 
 A 3 x 3 convolution of the picture, then stages of width, 2 width and 4 width channels. A block adds to the stream what
-norm, activation, convolution, norm, activation, convolution make of it. Between two stages the picture is halved
+norm, activation, convolution, norm, activation, convolution make of it; between the two `model.slim` leaves fewer
+channels. Between two stages the picture is halved
 (`halved`) and a product over the channels doubles them. A convolution is a full one, or with
 `model.convolution=separable` a kernel for each channel followed by a product over the channels (Chollet 2017,
 arXiv:1610.02357; Howard et al. 2017, arXiv:1704.04861, section 3.1); the first one, of few channels, is always full.
@@ -11,14 +12,13 @@ arXiv:1610.02357; Howard et al. 2017, arXiv:1704.04861, section 3.1); the first 
 import dataclasses
 
 from scaling_laws.compute import Counts, LayerCount
-from scaling_laws.config import ModelConfig
+from scaling_laws.config import ModelConfig, left
 from scaling_laws.families.family import Family
 from scaling_laws.spec import Spec
 
 SIDE = 3  # of a kernel
 TAPS = SIDE * SIDE
 STAGES = 3
-PER_BLOCK = 2  # convolutions
 
 
 def channels(model: ModelConfig, stage: int) -> int:
@@ -66,10 +66,12 @@ def below(model: ModelConfig, spec: Spec, n_blocks: int) -> tuple[LayerCount, ..
             height, width = halved(height), halved(width)
             transitions += size // 2 * size
             transition_flops += 2 * height * width * (size // 2) * size
-        own_kernels = PER_BLOCK * convolution_params(model.convolution, size, size)
+        inner = left(model, size)
+        pairs = ((size, inner), (inner, size))
+        own_kernels = sum(convolution_params(model.convolution, *pair) for pair in pairs)
         kernels += own_kernels
         kernel_flops += 2 * height * width * own_kernels
-        norms += PER_BLOCK * _norm_params(model, size)
+        norms += sum(_norm_params(model, inputs) for inputs, _ in pairs)
     return (
         LayerCount("norm", norms, 0),
         LayerCount("convolution", kernels, kernel_flops),
@@ -94,7 +96,8 @@ def kept(model: ModelConfig, spec: Spec) -> float:
     for stage in range(STAGES):
         if stage:
             height, width = halved(height), halved(width)
-        total += height * width * channels(model, stage) * (1 + model.depth * PER_BLOCK * (3 + separable))
+        size = channels(model, stage)
+        total += height * width * (size + model.depth * (size + left(model, size)) * (3 + separable))
     return spec.features + total + 2 * spec.outputs
 
 
@@ -104,7 +107,7 @@ CONVNET = Family(
     inputs=("image",),
     width="channels of the first of three stages; the others have twice and four times as many",
     depth="residual blocks a stage",
-    reads=("convolution", "activation", "norm", "head_init"),
+    reads=("convolution", "activation", "norm", "head_init", "slim"),
     blocks=blocks,
     branches=blocks,
     head_inputs=lambda model: channels(model, STAGES - 1),

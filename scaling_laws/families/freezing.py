@@ -6,7 +6,7 @@ stands on it directly.
 
 import dataclasses
 
-from scaling_laws.compute import Counts, LayerCount
+from scaling_laws.compute import Counts, LayerCount, ratio
 from scaling_laws.config import ConfigError, ModelConfig, TransferConfig
 from scaling_laws.families.family import Family
 from scaling_laws.spec import Spec
@@ -65,7 +65,7 @@ def counts(family: Family, model: ModelConfig, spec: Spec, frozen: Frozen) -> Co
     """Counts of a model of which something rests: the same parameters and forward pass, fewer products backward."""
     whole, n_blocks = family.count(model, spec), family.blocks(model)
     layers = [part for layer in whole.layers for part in _parts(layer, family, model, spec, frozen)]
-    recomputed = whole.recomputed * (n_blocks - frozen.blocks) // max(n_blocks, 1)  # in as many blocks as learn
+    recomputed = ratio(whole.recomputed * (n_blocks - frozen.blocks), max(n_blocks, 1))  # in as many as learn
     return Counts(tuple(layers), recomputed)
 
 
@@ -96,4 +96,5 @@ def _first(kind: str, family: Family, model: ModelConfig, spec: Spec, n_blocks: 
 
 
 def _between(layer: LayerCount, low: LayerCount, high: LayerCount, slopes: int) -> LayerCount:
-    return LayerCount(layer.kind, high.n_params - low.n_params, high.forward - low.forward, slopes)
+    n_params, forward = high.n_params - low.n_params, high.forward - low.forward
+    return LayerCount(layer.kind, n_params, forward, slopes, idle=high.idle - low.idle)

@@ -12,7 +12,7 @@ from scaling_laws.families.transformer import (
     block_counts,
     block_kept,
     body_counts,
-    check_heads,
+    check_block,
     is_scanned,
     recomputed,
 )
@@ -66,7 +66,7 @@ VIT = Family(
     depth="blocks",
     reads=(*ATTENTION, "patch", "head_init"),
     blocks=lambda model: model.depth,
-    check=check_heads,
+    check=check_block,
     check_spec=check_spec,
     kept=kept,
     below=below,

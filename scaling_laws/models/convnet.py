@@ -6,8 +6,8 @@ Dimensions: B batch, H height, W width, C channels, O outputs.
 import jax.numpy as jnp
 from flax import linen as nn
 
-from scaling_laws.config import ModelConfig
-from scaling_laws.families.convnet import PER_BLOCK, STAGES, TAPS, channels, halved
+from scaling_laws.config import ModelConfig, left
+from scaling_laws.families.convnet import STAGES, TAPS, channels, halved
 from scaling_laws.models.convolution import convolve, depthwise
 from scaling_laws.models.hooks import dropped
 from scaling_laws.models.layers import ACTIVATIONS, WATCHED, Norm, activated, dense, parameter
@@ -22,15 +22,16 @@ class Convolution(nn.Module):
     model: ModelConfig
     rules: Rules
     role: str  # up, or down for what is added to the stream
+    outputs: int
 
     @nn.compact
     def __call__(self, x_BxHxWxC):
-        """(B, H, W, C) to the same."""
+        """(B, H, W, C) to (B, H, W, O)."""
         size = x_BxHxWxC.shape[-1]
         if self.model.convolution == "separable":
             each_BxHxWxC = depthwise(x_BxHxWxC, parameter(self, self.rules, "depthwise", (TAPS, size)))
-            return dense(each_BxHxWxC, parameter(self, self.rules, self.role, (size, size)))
-        return convolve(x_BxHxWxC, parameter(self, self.rules, self.role, (TAPS * size, size)))
+            return dense(each_BxHxWxC, parameter(self, self.rules, self.role, (size, self.outputs)))
+        return convolve(x_BxHxWxC, parameter(self, self.rules, self.role, (TAPS * size, self.outputs)))
 
 
 class Block(nn.Module):
@@ -48,10 +49,13 @@ class Block(nn.Module):
             size = x_BxHxWxC.shape[-1]
             x_BxHxWxC = dense(pooled(x_BxHxWxC), parameter(self, self.rules, "transition", (size, 2 * size)))
         added_BxHxWxC, centred = x_BxHxWxC, self.model.norm == "layer"
-        for index, role in zip(range(PER_BLOCK), ("up", "down"), strict=True):
+        size = x_BxHxWxC.shape[-1]
+        for index, (role, outputs) in enumerate((("up", left(self.model, size)), ("down", size))):
             added_BxHxWxC = Norm(self.rules, centred, name=f"norm_{index}")(added_BxHxWxC)
             added_BxHxWxC = activated(self.model.activation, added_BxHxWxC)
-            added_BxHxWxC = Convolution(self.model, self.rules, role, name=f"convolution_{index}")(added_BxHxWxC)
+            added_BxHxWxC = Convolution(self.model, self.rules, role, outputs, name=f"convolution_{index}")(
+                added_BxHxWxC
+            )
         added_BxHxWxC = dropped(self, added_BxHxWxC)
         self.sow(ACTIVATIONS, "convolution_out", added_BxHxWxC)
         x_BxHxWxC = x_BxHxWxC + self.rules.forward.residual * added_BxHxWxC

@@ -1,15 +1,15 @@
 """Layers that models share, and those of the transformer.
 
 Dimensions: B batch, L length, D width, H heads, K size of a head, F hidden width of the feed-forward branch,
-G = B H.
+G = B H, I = H K, which is D where all heads are there.
 """
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from scaling_laws.config import ModelConfig, head_count, head_size
-from scaling_laws.families.transformer import mlp_hidden, up_columns
+from scaling_laws.config import ModelConfig, head_count, left
+from scaling_laws.families.transformer import attention_width, mlp_hidden, up_columns
 from scaling_laws.models.kernels import attend, largest_logit, product, rotate
 from scaling_laws.parametrization import Rules
 
@@ -62,15 +62,15 @@ class Norm(nn.Module):
         return values.astype(x.dtype)
 
 
-def by_head(x_BxLxD, heads: int):
-    """(B, L, D) to (G, L, K), head h of example b at place b H + h."""
-    batch, length, width = x_BxLxD.shape
-    split = x_BxLxD.reshape(batch, length, heads, width // heads).transpose(0, 2, 1, 3)
+def by_head(x_BxLxI, heads: int):
+    """(B, L, I) to (G, L, K), head h of example b at place b H + h."""
+    batch, length, width = x_BxLxI.shape
+    split = x_BxLxI.reshape(batch, length, heads, width // heads).transpose(0, 2, 1, 3)
     return split.reshape(batch * heads, length, width // heads)
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention with one fused matrix for queries, keys and values."""
+    """Multi-head self-attention with one fused matrix for queries, keys and values, one after the other."""
 
     model: ModelConfig
     rules: Rules
@@ -80,8 +80,8 @@ class Attention(nn.Module):
     def __call__(self, x_BxLxD):
         """(B, L, D) to (B, L, D), position t of the output from positions up to t of the input where it is `causal`."""
         batch, length, width = x_BxLxD.shape
-        heads, size = head_count(self.model), head_size(self.model)
-        qkv = dense(x_BxLxD, parameter(self, self.rules, "qkv", (width, 3 * width)))
+        heads, inner = left(self.model, head_count(self.model)), attention_width(self.model)
+        qkv = dense(x_BxLxD, parameter(self, self.rules, "qkv", (width, 3 * inner)))
         q_GxLxK, k_GxLxK, v_GxLxK = (by_head(part, heads) for part in jnp.split(qkv, 3, axis=-1))
         if self.model.qk_norm:
             q_GxLxK = Norm(self.rules, name="query_norm")(q_GxLxK)
@@ -92,9 +92,9 @@ class Attention(nn.Module):
             largest = largest_logit(q_GxLxK[:heads], k_GxLxK[:heads], self.rules.forward.attention, self.causal)
             self.sow(WATCHED, "attention_logit", largest)
         mixed_GxLxK = attend(q_GxLxK, k_GxLxK, v_GxLxK, self.rules.forward.attention, self.causal)
-        mixed_BxLxHxK = mixed_GxLxK.reshape(batch, heads, length, size).transpose(0, 2, 1, 3)
-        out = parameter(self, self.rules, "out", (width, width))
-        return dense(mixed_BxLxHxK.reshape(batch, length, width), out)
+        mixed_BxLxHxK = mixed_GxLxK.reshape(batch, heads, length, inner // heads).transpose(0, 2, 1, 3)
+        out = parameter(self, self.rules, "out", (inner, width))
+        return dense(mixed_BxLxHxK.reshape(batch, length, inner), out)
 
 
 class Mlp(nn.Module):
@@ -109,8 +109,13 @@ class Mlp(nn.Module):
         width = x_BxLxD.shape[-1]
         up = parameter(self, self.rules, "up", (width, up_columns(self.model)))
         down = parameter(self, self.rules, "down", (mlp_hidden(self.model), width))
-        x_BxLxF = dense(x_BxLxD, up)
-        if self.model.mlp == "swiglu":
-            gate_BxLxF, value_BxLxF = jnp.split(x_BxLxF, 2, axis=-1)
-            return dense(nn.silu(gate_BxLxF) * value_BxLxF, down)
-        return dense(nn.gelu(x_BxLxF), down)
+        return feed_forward(self.model, x_BxLxD, up, down)
+
+
+def feed_forward(model: ModelConfig, x_BxLxD, up, down):
+    """(B, L, D) to (B, L, D) by the two matrices of the branch, (D, F), or (D, 2 F) of a swiglu, and (F, D)."""
+    x_BxLxF = dense(x_BxLxD, up)
+    if model.mlp == "swiglu":
+        gate_BxLxF, value_BxLxF = jnp.split(x_BxLxF, 2, axis=-1)
+        return dense(nn.silu(gate_BxLxF) * value_BxLxF, down)
+    return dense(nn.gelu(x_BxLxF), down)

@@ -10,6 +10,7 @@ from flax import linen as nn
 
 from scaling_laws.config import ModelConfig
 from scaling_laws.families.transformer import is_scanned
+from scaling_laws.models.experts import BALANCE, Experts
 from scaling_laws.models.hooks import DROPOUT, dropped
 from scaling_laws.models.layers import ACTIVATIONS, WATCHED, Attention, Mlp, Norm, dense, parameter
 from scaling_laws.models.loss import cross_entropy
@@ -31,7 +32,8 @@ class Block(nn.Module):
         """(B, L, D) to (B, L, D)."""
         centred, scale = self.model.norm == "layer", self.rules.forward.residual
         attention = Attention(self.model, self.rules, self.causal, name="attention")
-        for name, branch in (("attention", attention), ("mlp", Mlp(self.model, self.rules, name="mlp"))):
+        mlp = (Experts if self.model.experts > 1 else Mlp)(self.model, self.rules, name="mlp")
+        for name, branch in (("attention", attention), ("mlp", mlp)):
             added_BxLxD = branch(Norm(self.rules, centred, name=f"{name}_norm")(x_BxLxD))
             added_BxLxD = dropped(self, added_BxLxD)
             self.sow(ACTIVATIONS, f"{name}_out", added_BxLxD)
@@ -52,7 +54,7 @@ def blocks(model: ModelConfig, rules: Rules, x_BxLxD: Any, causal: bool = True) 
     """The residual stream after all blocks, which are named as parts of the module that calls this."""
     if is_scanned(model):
         block = nn.remat(ScanBlock, prevent_cse=False) if model.remat else ScanBlock
-        stacked: Any = {"params": 0, ACTIVATIONS: 0, WATCHED: 0}
+        stacked: Any = {"params": 0, ACTIVATIONS: 0, WATCHED: 0, BALANCE: 0}
         scan = nn.scan(block, variable_axes=stacked, split_rngs={"params": True, DROPOUT: True}, length=model.depth)
         return scan(model, rules, causal, name="blocks")(x_BxLxD, None)[0]
     block = nn.remat(Block) if model.remat else Block

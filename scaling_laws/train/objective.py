@@ -3,7 +3,7 @@
 Dimension letters: B batch, L context, O outputs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from scaling_laws.models import hooks
+from scaling_laws.models.experts import BALANCE, balance
 from scaling_laws.models.hooks import DROPOUT, Dropout, Hooks
 from scaling_laws.models.layers import WATCHED
 from scaling_laws.models.loss import example_losses
@@ -24,14 +25,15 @@ STREAM = 0xD80  # of keys for dropout, beside those of examples that are drawn o
 
 class Seen(NamedTuple):
     """A batch under the model: losses (B,), of a text means over its places; where they were asked for ln Z and the
-    loss of a guess spread over all classes, (B, L) or (B,); outputs (B, O) where an example has one target; and what
-    was sown for whoever watches."""
+    loss of a guess spread over all classes, (B, L) or (B,); outputs (B, O) where an example has one target; what was
+    sown for whoever watches; and of experts the balance (), where it was asked for."""
 
     losses_B: Any
     log_z: Any
     spread: Any
     outputs: Any
     watched: Any
+    balance: Any
 
 
 class Objective:
@@ -47,20 +49,22 @@ class Objective:
         examples: tuple[Any, Any],
         *,
         with_sums: bool = False,
-        watch: bool = False,
+        collections: Sequence[str] = (),
         rngs: Mapping[str, Any] | None = None,
     ) -> Seen:
-        """A batch of (inputs, targets) under the model with `params`."""
+        """A batch of (inputs, targets) under the model with `params`; what it sows in `collections` (WATCHED, BALANCE) is
+        kept."""
         spec, variables = self.shape.spec, {"params": params}
         inputs, targets = examples
-        about: dict[str, Any] = {"mutable": [WATCHED] if watch else [], "rngs": rngs}
+        about: dict[str, Any] = {"mutable": list(collections), "rngs": rngs}
         if spec.targets > 1:
             chunks = self.shape.loss_chunks
             found, sown = self.module.apply(variables, inputs, targets, chunks, with_sums, **about)
             if not with_sums:
-                return Seen(found.mean(axis=1), None, None, None, sown.get(WATCHED, {}))
+                return Seen(found.mean(axis=1), None, None, None, sown.get(WATCHED, {}), balance(sown))
             losses_BxL, log_z_BxL, mean_BxL = found
-            return Seen(losses_BxL.mean(axis=1), log_z_BxL, log_z_BxL - mean_BxL, None, sown.get(WATCHED, {}))
+            spread_BxL = log_z_BxL - mean_BxL
+            return Seen(losses_BxL.mean(axis=1), log_z_BxL, spread_BxL, None, sown.get(WATCHED, {}), balance(sown))
         outputs_BxO, sown = self.module.apply(variables, inputs, **about)
         weights_O = data.get("class_weights")
         losses_B = example_losses(spec, outputs_BxO, targets, weights_O)
@@ -68,25 +72,28 @@ class Objective:
         if with_sums:
             log_z_B = jax.nn.logsumexp(outputs_BxO, axis=-1)
             spread_B = example_losses(spec, outputs_BxO, jnp.full_like(outputs_BxO, 1 / spec.outputs), weights_O)
-        return Seen(losses_B, log_z_B, spread_B, outputs_BxO, sown.get(WATCHED, {}))
+        return Seen(losses_B, log_z_B, spread_B, outputs_BxO, sown.get(WATCHED, {}), balance(sown))
 
     def __call__(self, params: Any, numbers: Any, data: Data, starts_B: Any, step: Any) -> tuple[Any, Any]:
         """What is minimised, and the mean loss, the examples as they are trained on; `step` were taken before.
 
-        They differ by the z-loss (Chowdhery et al. 2022, section 5), label smoothing (Szegedy et al. 2016, section 7)
-        and the penalties.
+        They differ by the z-loss (Chowdhery et al. 2022, section 5), label smoothing (Szegedy et al. 2016, section 7),
+        the balance of experts (Fedus et al. 2021, equation 4) and the penalties.
         """
         shape, regularise = self.shape, self.shape.techniques.regularise
         examples = augment.read(shape.techniques.augment, shape.spec, data, numbers, starts_B, step)
         smoothed = regularise.label_smoothing > 0
         active, rngs = self._hooks(numbers, starts_B, step)
+        sums, collections = shape.z_loss or smoothed, [BALANCE] if shape.model.experts > 1 else []
         with hooks.during(active):
-            seen = self.seen(params, data, examples, with_sums=shape.z_loss or smoothed, rngs=rngs)
+            seen = self.seen(params, data, examples, with_sums=sums, collections=collections, rngs=rngs)
         loss = minimised = seen.losses_B.mean()
         if shape.z_loss:
             minimised += numbers["z_loss"] * jnp.square(seen.log_z).mean()
         if smoothed:
             minimised += numbers["regularise.label_smoothing"] * (seen.spread.mean() - loss)
+        if shape.model.experts > 1:
+            minimised += numbers["balance"] * seen.balance
         return minimised + penalties.penalty(regularise, self.rules, params, numbers), loss
 
     def _hooks(self, numbers: Any, starts_B: Any, step: Any) -> tuple[Hooks, Mapping[str, Any] | None]:

@@ -39,7 +39,7 @@ class Shape:
         """The shape of a run on examples as `spec` has them."""
         n_parts = parts.of(run, spec, on_cpu=jax.default_backend() == "cpu")
         return cls(
-            model=run.model,
+            model=dataclasses.replace(run.model, balance=0.0),  # a number that is an argument
             scheme=Scheme.of(run),
             spec=spec,
             batch_size=run.train.batch_size,

@@ -15,6 +15,7 @@ from scaling_laws import families, hyper, optim, parametrization
 from scaling_laws.config import OptimizerConfig, RunConfig
 from scaling_laws.memory import JOINED
 from scaling_laws.models.build import build
+from scaling_laws.models.layers import WATCHED
 from scaling_laws.train import flat, resting, stability
 from scaling_laws.train.objective import Objective
 from scaling_laws.train.reading import Data, blank, read
@@ -71,7 +72,7 @@ class Step:
 
         def part(starts: jax.Array) -> Any:
             examples = read(self.shape.spec, data, starts, numbers["data_seed"])
-            seen = self.objective.seen(params, data, examples, watch=True)
+            seen = self.objective.seen(params, data, examples, collections=[WATCHED])
             return seen.losses_B, self._signs(seen.watched), seen.outputs
 
         if self.shape.parts == 1:

@@ -87,10 +87,11 @@ COUNTED = [((8, 8, 1), 3), ((28, 28, 1), 2), ((7, 7, 3), 5)]
 
 @pytest.mark.parametrize("shape, batch", COUNTED)
 @pytest.mark.parametrize("width, depth", [(4, 1), (6, 2)])
+@pytest.mark.parametrize("slim", [1.0, 0.4])
 @pytest.mark.parametrize("kind, norm", [("standard", "rms"), ("separable", "layer")])
-def test_counts_equal_the_traced_training_step(monkeypatch, kind, norm, width, depth, shape, batch):
+def test_counts_equal_the_traced_training_step(monkeypatch, kind, norm, slim, width, depth, shape, batch):
     """Separable kernels are traced as the grouped convolutions of accelerators: a CPU's shifted products are none."""
-    model = configured(width=width, depth=depth, convolution=kind, norm=norm)
+    model = configured(width=width, depth=depth, convolution=kind, norm=norm, slim=slim)
     params, pictures = shapes(model, shape), jax.ShapeDtypeStruct((batch, *shape), "float32")
     counts = families.count(model, Spec("image", shape, CLASSES))
     assert counts.n_params == sum(leaf.size for leaf in jax.tree.leaves(params))

@@ -25,6 +25,8 @@ VISION = [
         {"patch": 1, "depth": 1, "remat": True},
         {"depth": 3, "layers": "scanned", "remat": True, "mlp": "swiglu"},
         {"depth": 12, "dtype": "bfloat16"},
+        {"experts": 3, "capacity": 1.1, "remat": True},
+        {"slim": 0.5, "head_dim": 4},
     )
 ]
 RATINGS = [

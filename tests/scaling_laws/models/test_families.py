@@ -50,6 +50,8 @@ def test_examples_that_a_family_does_not_take_are_refused(changes, spec, said):
             {"family": "vit", "positions": "learned"},
             r"model\.positions: learned; allowed: rotary, for model\.family=vit",
         ),
+        ({"family": "mlp", "slim": 0.5}, r"model\.slim: 0.5; allowed: 1.0, for model\.family=mlp does not read it"),
+        ({"family": "recommender", "slim": 0.5}, r"model\.slim: 0.5; allowed: 1.0"),
         ({"family": "mlp", "patch": 2}, r"model\.patch: 2; allowed: 4, for model\.family=mlp does not read it"),
         ({"family": "recommender", "residual": False}, r"model\.residual: False; allowed: True"),
         (

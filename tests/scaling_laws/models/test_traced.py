@@ -93,6 +93,12 @@ SHAPES = [
     {"remat": True},
     {"depth": 3, "remat": True, "mlp": "swiglu", "dtype": "bfloat16"},
     {"depth": 5, "layers": "scanned", "remat": True},
+    {"experts": 4},
+    {"experts": 3, "capacity": 0.7, "depth": 1, "mlp": "swiglu"},
+    {"experts": 2, "capacity": 9.0, "layers": "scanned", "remat": True},
+    {"experts": 5, "depth": 3, "remat": True, "dtype": "bfloat16"},
+    {"slim": 0.5, "head_dim": 4},
+    {"slim": 0.3, "mlp": "swiglu", "width": 24, "qk_norm": True, "remat": True, "experts": 3, "layers": "scanned"},
     {"depth": 13, "remat": True, "positions": "learned", "norm": "layer", "qk_norm": True, "mlp": "swiglu"},
 ]
 
@@ -115,7 +121,7 @@ def test_counts_equal_the_traced_training_step(options):
     assert product_flops(gradient(model, vocab, context), params) == counts.flops_per_token * 3 * context
 
 
-@pytest.mark.parametrize("options", SHAPES[:3])
+@pytest.mark.parametrize("options", [*SHAPES[:3], {"experts": 3, "capacity": 1.1}])
 def test_forward_counts_equal_the_traced_loss(options):
     model, tokens = configured(**options), tokens_of()
     forward = sum(layer.forward for layer in families.count(model, spec.text(24, 12)).layers)
