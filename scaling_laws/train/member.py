@@ -121,7 +121,9 @@ class Member:
 
         Raises ConfigError or KeptError.
         """
-        return takeover.parameters(self.run, self.folder, template) if self.source else {}
+        if self.source is None:
+            return {}
+        return takeover.parameters(self.run, self.folder, template, source.model(self.source, self.run))
 
     def beginnings(self) -> set[int]:
         """Steps of checkpoints, sound or not, from which it may go on: its own, and its trunk's before its cooldown."""

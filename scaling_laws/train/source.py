@@ -1,5 +1,6 @@
 """The run that another begins from, as its row of the runs table tells of it. No JAX here."""
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,10 +9,11 @@ from typing import Any
 import pyarrow.compute as pc
 
 from scaling_laws import table
-from scaling_laws.config import ConfigError, RunConfig, leaves, non_defaults, said
+from scaling_laws.config import ConfigError, ModelConfig, RunConfig, leaves, non_defaults, said
 
 # settings of a model, and of its parametrisation, that change nothing of what its parameters mean
-FREE = ("model.dtype", "model.remat", "model.layers", "model.head_init")
+FREE = ("model.dtype", "model.remat", "model.layers", "model.head_init", "model.balance")
+DOWNWARD = ("model.slim",)  # of which a run may have less: of the source's units those that do most
 SCHEME = ("train.parametrization", "train.base_width", "train.base_depth")
 
 
@@ -39,9 +41,17 @@ def of(run: RunConfig, workdir: Path) -> Mapping[str, Any] | None:
     for path, field, _ in leaves(run):
         if path in SCHEME or (path.startswith("model.") and path not in FREE):
             here, there = (settings.get(path, field.metadata["neutral"]) for settings in (ours, theirs))
-            if here != there:
-                raise ConfigError(f"{path}: {said(here)}; allowed: {said(there)}, as transfer.source {name} has it")
+            if here != there and not (path in DOWNWARD and here < there):
+                limit = "at most " if path in DOWNWARD else ""
+                raise ConfigError(
+                    f"{path}: {said(here)}; allowed: {limit}{said(there)}, as transfer.source {name} has it"
+                )
     return row
+
+
+def model(row: Mapping[str, Any], run: RunConfig) -> ModelConfig:
+    """The model of a run's source: the run's own but for what the run may have less of."""
+    return dataclasses.replace(run.model, slim=json.loads(row["config"]).get("model.slim", 1.0))
 
 
 def flops(row: Mapping[str, Any] | None) -> float | None:

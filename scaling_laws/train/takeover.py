@@ -6,19 +6,24 @@ from typing import Any
 
 import numpy as np
 
-from scaling_laws.config import ConfigError, RunConfig
+from scaling_laws.config import ConfigError, ModelConfig, RunConfig
 from scaling_laws.parametrization import is_head
-from scaling_laws.train import kept, source
+from scaling_laws.train import kept, slimming, source
 from scaling_laws.train.state import PARAMS
 
 
-def parameters(run: RunConfig, workdir: Path, template: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def parameters(
+    run: RunConfig, workdir: Path, template: Mapping[str, Any], theirs: ModelConfig
+) -> dict[str, np.ndarray]:
     """Tensors by name (`block_0/mlp/up`) of the source of a run in `workdir` whose state is to be like `template`.
 
-    All of them, but for the head where `transfer.new_head` asks for another or where its shapes are not the run's.
+    All of them, but for the head where `transfer.new_head` asks for another or where its shapes are not the run's; of
+    what is left of a block in a slimmer model than the source's, `theirs`, only that.
     Raises ConfigError, naming the first, where others differ, KeptError where the source kept none or they are damaged.
     """
     found = _by_name(kept.read(source.workdir_of(run, workdir), run.transfer.source))
+    if run.model.slim < theirs.slim:
+        found = slimming.slimmed(found, theirs, run.model)
     wanted = _by_name(template)
     heads = {name for name in (*wanted, *found) if is_head(name.split("/"))}
     for name in (*wanted, *found):

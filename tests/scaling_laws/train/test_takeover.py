@@ -234,7 +234,8 @@ def test_inputs_of_another_size_are_named(workdir, source):
     template = {**kept.read(workdir, source), "params/input": np.zeros((4, 6), np.float32)}
     line = f"transfer.source: tensor input is float32[5, 6] in run {source} and float32[4, 6] here; allowed: the same"
     with pytest.raises(ConfigError, match=re.escape(line)):
-        takeover.parameters(tuned(source), workdir, template)
+        takeover.parameters(tuned(source), workdir, template, tuned(source).model)
     del template["params/block_1/bias"]
+    whole = template | {"params/input": np.zeros((5, 6), np.float32)}
     with pytest.raises(ConfigError, match=r"tensor block_1/bias is float32\[6\] in run \w+ and absent here"):
-        takeover.parameters(tuned(source), workdir, template | {"params/input": np.zeros((5, 6), np.float32)})
+        takeover.parameters(tuned(source), workdir, whole, tuned(source).model)
