@@ -20,8 +20,9 @@ from scaling_laws.fields import nearest as nearest
 from scaling_laws.fields import replace as replace
 from scaling_laws.fields import said as said
 from scaling_laws.fields import setting
-from scaling_laws.techniques import regularisation, section
+from scaling_laws.techniques import pruning, regularisation, section
 from scaling_laws.techniques.augmentation import AugmentConfig as AugmentConfig
+from scaling_laws.techniques.pruning import PruneConfig as PruneConfig
 from scaling_laws.techniques.regularisation import RegulariseConfig as RegulariseConfig
 from scaling_laws.techniques.transfer import TransferConfig as TransferConfig
 
@@ -241,6 +242,7 @@ class RunConfig:
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
     augment: AugmentConfig = dataclasses.field(default_factory=AugmentConfig)
     regularise: RegulariseConfig = dataclasses.field(default_factory=RegulariseConfig)
+    prune: PruneConfig = dataclasses.field(default_factory=PruneConfig)
     transfer: TransferConfig = dataclasses.field(default_factory=TransferConfig)
 
 
@@ -332,7 +334,12 @@ def form(run: RunConfig) -> RunConfig:
     others = {"optimizer.warmup_steps": 0, "train.seed": 0, "train.data_seed": 0, "model.balance": 0.0}
     begun = {"transfer.source": "", "transfer.source_workdir": "", "transfer.new_head": False}
     alike = replace(run, dict.fromkeys(numbers, 0.0) | averaging | others | begun)
-    return dataclasses.replace(alike, augment=section.form(run.augment), regularise=regularisation.form(run.regularise))
+    return dataclasses.replace(
+        alike,
+        augment=section.form(run.augment),
+        regularise=regularisation.form(run.regularise),
+        prune=pruning.form(run.prune),
+    )
 
 
 def on_trunk(run: RunConfig) -> bool:
@@ -347,7 +354,7 @@ def trunk_steps(run: RunConfig) -> int:
 
 def warmup_limit(run: RunConfig) -> int:
     """The most `optimizer.warmup_steps` that a run has room for, before its cooldown where it has one."""
-    return trunk_steps(run) if run.optimizer.schedule == "wsd" else run.train.steps
+    return trunk_steps(run) if run.optimizer.schedule == "wsd" else pruning.horizon(run.prune, run.train.steps)
 
 
 def base_shape(train: TrainConfig) -> dict[str, int]:

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from scaling_laws.config import RunConfig
-from scaling_laws.techniques import catalog
+from scaling_laws.techniques import catalog, pruning
 
 Hyper = Mapping[str, Any]  # name -> float32 scalar, the seed int32, traced inside the step
 
@@ -29,7 +29,7 @@ def hyperparameters(run: RunConfig) -> dict[str, np.generic]:
     The window of `average_weight` is the updates `average_first`, `average_first` + `average_every`, ..., `horizon`.
     """
     values: dict[str, np.generic] = {name: np.float32(getattr(run.optimizer, name)) for name in _NUMBERS}
-    values["horizon"] = np.float32(run.train.steps)
+    values["horizon"] = np.float32(pruning.horizon(run.prune, run.train.steps))
     values["z_loss"] = np.float32(run.train.z_loss)
     values["balance"] = np.float32(run.model.balance)
     values |= {path: np.float32(value) for path, value in catalog.arguments(run).items()}

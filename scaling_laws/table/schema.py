@@ -17,8 +17,8 @@ from scaling_laws.spec import LOSSES
 # 2: init_seconds apart from compile_seconds; 3: spikes, bad_step, good_loss, grad_norm; Parquet sealed;
 # 4: own_steps, averaged_loss, averaged_loss_se; trunk filled; lr_source; signs of instability on the curve;
 # 5: base_width, base_depth; 6: loss_kind, and the scores beside the loss, accuracy to mean_absolute_error;
-# 7: source_run, finetune_tokens, pretrain_flops, frozen_params
-VERSION = 7
+# 7: source_run, finetune_tokens, pretrain_flops, frozen_params; 8: nonzero_params
+VERSION = 8
 VERSION_KEY = b"scaling_laws.version"
 REQUIRED = object()  # the default of a column that a row must bring along
 LOSS_UNIT = "by loss_kind"  # nats/target (a token of a text, else an example: the column context) or squared error
@@ -74,9 +74,10 @@ RUN_COLUMNS = (
     Column("vocab_size", int, "", "outputs: size of the vocabulary, or classes, or 1 for a number"),
     Column("context", int, "tokens", "targets an example: length of a window, else 1"),
     Column("batch_size", int, "examples", "examples an optimiser step; of a text windows"),
-    Column("steps", int, "steps", "optimiser steps planned: the horizon of the schedule"),
+    Column("steps", int, "steps", "optimiser steps planned: the horizon of the schedule, but of runs that are rewound"),
     Column("steps_done", int, "steps", "optimiser steps taken"),
     Column("n_params", int, "parameters", "N: with embedding and head"),
+    Column("nonzero_params", int, "parameters", "those of n_params that pruning leaves; flops count all of them", None),
     Column("n_non_embedding", int, "parameters", "N without embedding, positions and head"),
     Column("n_effective", int, "parameters", "N by products a token, attention's included"),
     Column("tokens", int, "tokens", "D: tokens trained on"),

@@ -4,9 +4,9 @@ it."""
 import dataclasses
 
 from scaling_laws import families
-from scaling_laws.config import AugmentConfig, ConfigError, RegulariseConfig, RunConfig, on_trunk
+from scaling_laws.config import AugmentConfig, ConfigError, PruneConfig, RegulariseConfig, RunConfig, on_trunk
 from scaling_laws.spec import Spec
-from scaling_laws.techniques import augmentation, regularisation, section
+from scaling_laws.techniques import augmentation, pruning, regularisation, section
 
 SECTIONS = ("augment", "regularise")  # of the settings; their numbers are arguments of the compiled step
 
@@ -18,11 +18,12 @@ class Forms:
 
     augment: AugmentConfig
     regularise: RegulariseConfig
+    prune: PruneConfig
 
     @classmethod
     def of(cls, run: RunConfig) -> "Forms":
         """Those of a run."""
-        return cls(section.form(run.augment), regularisation.form(run.regularise))
+        return cls(section.form(run.augment), regularisation.form(run.regularise), pruning.form(run.prune))
 
 
 def arguments(run: RunConfig) -> dict[str, float]:
@@ -37,6 +38,7 @@ def of(run: RunConfig) -> tuple[str, float]:
     stronger. Each by itself stands in the column `config`.
     """
     strengths = section.in_use(run.augment) | regularisation.strengths(run.regularise) | _transfer(run)
+    strengths |= {"prune": run.prune.sparsity} if run.prune.sparsity else {}
     return "+".join(strengths) or "none", sum(strengths.values(), 0.0)
 
 
@@ -53,12 +55,26 @@ def check(run: RunConfig) -> None:
             f"regularise.patience: {run.regularise.patience}; allowed: 0 with optimizer.warmup_steps and wsd, for the "
             "trunk knows no horizon"
         )
+    pruning.check(run.prune, run.train.steps)
+    if run.prune.sparsity:
+        _check_pruned(run)
+
+
+def _check_pruned(run: RunConfig) -> None:
+    said = f"prune.sparsity: {run.prune.sparsity:g}; allowed: 0 with"
+    if on_trunk(run):
+        raise ConfigError(f"{said} optimizer.warmup_steps and wsd, for the trunk knows no horizon")
+    if run.regularise.patience:
+        raise ConfigError(f"{said} regularise.patience, whose best parameters may be those before the pruning")
+    if pruning.rewinds(run.prune) and run.train.average != "none":
+        raise ConfigError(f"prune.method: rewind; allowed: one_shot, gradual with train.average={run.train.average}")
 
 
 def check_task(run: RunConfig, spec: Spec) -> None:
     """Raises ConfigError where a technique does not go with examples as `spec` has them."""
     augmentation.check(run.augment, spec)
     regularisation.check(run.regularise, spec)
+    pruning.check_counts(run.prune, families.count_run(run, spec), run.model.family)
 
 
 def _transfer(run: RunConfig) -> dict[str, float]:

@@ -44,6 +44,10 @@ class Health:
         self.spikes += len(high)
         self.losses, self.norms = (values[-WINDOW:].tolist() for values in seen)
 
+    def anew(self) -> None:
+        """The model has been changed from outside: no step to come is compared with one before."""
+        self.losses, self.norms, self.before = [], [], []
+
     def columns(self) -> dict[str, Any]:
         """Columns of the runs table of a run that has reached its horizon."""
         spike: dict[str, Any] = {"bad_step": None, "good_loss": None}

@@ -82,6 +82,8 @@ class _Pack:
         self.done, restored = self._restored()
         self.state = self.programs.place_states(restored)
         self.branches = {member.branches_at for member in self.members}
+        self.prunings = {step for member in self.members for step in member.pruner.steps}
+        self._prune()
         self.saved_at, self.mark = time.monotonic(), time.perf_counter()
         first = self.members[0]  # as all of them
         tokens = len(self.members) * self.train.batch_size * task.spec.targets
@@ -112,7 +114,8 @@ class _Pack:
         pending: tuple[int, Any] | None = None
         self.mark = time.perf_counter()
         while self.done < target and self.alive:
-            until = min((step for step in self.branches if self.done < step < target), default=target)
+            ends = self.branches | self.prunings
+            until = min((step for step in ends if self.done < step < target), default=target)
             count = min(self.train.steps_per_dispatch, until - self.done, max(1, int(DISPATCH / self.step_seconds)))
             alive_M = np.array([member.alive for member in self.members])
             self.state, *seen = self.programs.advance(
@@ -123,9 +126,10 @@ class _Pack:
                 yield from self._take(*pending)
             pending = (count, seen)
             stopping = stop() and self.done < self.train.steps  # at the end the rows are a moment away
-            if stopping or self.done in self.branches or self._checkpoint_due():
+            if stopping or self.done in ends or self._checkpoint_due():
                 yield from self._take(*pending)
                 pending = None
+                self._prune()
                 if self.done in self.branches:
                     self._save_trunks()
                 if stopping or self._checkpoint_due():
@@ -182,6 +186,14 @@ class _Pack:
             if member.alive:
                 member.save(self.done, state)
         self.saved_at = time.monotonic()
+
+    def _prune(self) -> None:
+        """Prune the members that are to be at this step, and keep what they will go back to."""
+        pruned = [member for member in self.alive if self.done in member.pruner.steps]
+        if pruned:
+            now = zip(self.members, self.programs.fetch_states(self.state), strict=True)
+            states = [m.prune(self.done, state) if m in pruned else state for m, state in now]
+            self.state = self.programs.place_states([dict(state) for state in states])
 
     def _save_trunks(self) -> None:
         """Keep the states of the members that others begin from at this step."""
@@ -261,12 +273,15 @@ class _Pack:
         state = self._final_state()
         seen = self.evaluate("heldout", self.train.eval_tokens, state)
         averages = self._averaged_losses()
-        last = self.programs.fetch_states(params(state)) if self.train.keep_parameters else None
+        keeps, sparse = self.train.keep_parameters, bool(self.prunings)
+        last = self.programs.fetch_states(params(state)) if keeps or sparse else []
         for index, member in enumerate(self.members):
             if member in members:
                 outputs = None if seen.outputs is None else seen.outputs[index]
                 final = member.finished(seen.losses[index], seen.places, averages[index], outputs)
-                if last and final["status"] == "finished":
+                if sparse:
+                    final |= member.sparse(last[index])
+                if keeps and final["status"] == "finished":
                     kept.write(self.folder, member.run_id, self.done, last[index])
                 yield member, final
 

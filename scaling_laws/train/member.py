@@ -14,9 +14,11 @@ from scaling_laws.describe import describe
 from scaling_laws.tasks import metrics, scores
 from scaling_laws.tasks import order as reading_order
 from scaling_laws.tasks.task import Task
+from scaling_laws.techniques import pruning
 from scaling_laws.train import saved, source, stopping, takeover
 from scaling_laws.train.checkpoint import Checkpoints
 from scaling_laws.train.health import Health
+from scaling_laws.train.pruning import Pruner
 from scaling_laws.train.stability import layer_names
 from scaling_laws.train.state import State
 
@@ -108,6 +110,7 @@ class Member:
         self.trunk = config.trunk_identity(order.run, task.content_hash)
         self.trunk_checkpoints = Checkpoints(saved.folder(folder, self.trunk), say=say) if self.trunk else None
         self.looks = stopping.looks(order.run.train.steps, order.run.regularise.patience)
+        self.pruner = Pruner(order.run)
         self.best: State = {}  # parameters at the lowest look, on the host
         self.progress, self.alive = Progress(), True
 
@@ -132,9 +135,8 @@ class Member:
     def restore(self, template: State, at: int) -> tuple[State, Progress, str] | None:
         """State and progress at a step with a sound checkpoint, and a line on where they are from; None without."""
         steps = self.run.train.steps
-        own = template | stopping.as_best(template) if self.looks else template
-        if found := self.checkpoints.restore(own, at=at):
-            state, self.best = stopping.parted(found[1])
+        if found := self.checkpoints.restore(self._with_own(template), at=at):
+            state, self.best = stopping.parted(self.pruner.parted(found[1]))
             return state, Progress.resumed_from(found[2]), f"{self.run_id}: resumed at step {at} of {steps}"
         trunk = self.trunk_checkpoints if at in self._trunk_steps() else None
         if trunk and (found := trunk.restore(template, at=at)):
@@ -144,8 +146,12 @@ class Member:
 
     def save(self, step: int, state: State) -> None:
         """Write a checkpoint."""
-        kept = state | stopping.as_best(self.best or state) if self.looks else state
-        self.checkpoints.save(step, kept, dataclasses.asdict(self.progress))
+        self.checkpoints.save(step, self._with_own(state), dataclasses.asdict(self.progress))
+
+    def _with_own(self, state: State) -> State:
+        """A state, and what the run keeps beside it."""
+        best = stopping.as_best(self.best or state) if self.looks else {}
+        return {**state, **best, **self.pruner.beside(state)}
 
     def save_trunk(self, step: int, state: State) -> None:
         """Keep the state for longer runs of the trunk, unless one is kept there that serves them as well."""
@@ -184,7 +190,8 @@ class Member:
         """Add a point of the curve at step `done`, from the losses of the validation windows and the `attention_logits`
         and `logit_mean` seen there."""
         loss, _ = metrics.loss_and_se(losses)
-        rate = float(hyper.learning_rate(self.run.optimizer.schedule, np.float32(done - 1), self.hyper, np))
+        update = pruning.update(self.run.prune, self.run.train.steps, done - 1)
+        rate = float(hyper.learning_rate(self.run.optimizer.schedule, np.float32(update), self.hyper, np))
         means = [float(np.mean(seen)) for seen in (self.progress.recent, self.progress.recent_norms)]
         values = {"train_loss": means[0], "grad_norm": means[1], "loss": loss, "learning_rate": rate, **signs}
         values |= dict(zip(LAYER_VALUES, self.progress.layers, strict=True))
@@ -206,6 +213,16 @@ class Member:
             self.progress.misses += 1
         self.alive = self.progress.misses < self.run.regularise.patience
         return self.alive
+
+    def prune(self, done: int, state: State) -> State:
+        """The state with which the run goes on after step `done`, of which there is something to prune or to keep."""
+        if done in self.pruner.events:
+            self.progress.health.anew()
+        return self.pruner.at(done, state)
+
+    def sparse(self, parameters: State) -> Row:
+        """What a row says of the last parameters of a run that prunes."""
+        return {"nonzero_params": self.counts.n_params - self.pruner.n_pruned(parameters)}
 
     def _scalars(self, point: Row) -> dict[str, float]:
         """The values of a point under names for plots: `grad_norm`, `layer_grad_norms/block_0`."""
@@ -252,6 +269,7 @@ class Member:
             "eval_tokens": None,
             "averaged_loss": None,
             "averaged_loss_se": None,
+            "nonzero_params": None,
             "pretrain_flops": source.flops(self.source),
             "resumed": progress.resumed,
             "tokens_per_second": trained / progress.step_seconds if progress.step_seconds else None,

@@ -16,7 +16,7 @@ from scaling_laws.config import OptimizerConfig, RunConfig
 from scaling_laws.memory import JOINED
 from scaling_laws.models.build import build
 from scaling_laws.models.layers import WATCHED
-from scaling_laws.train import flat, resting, stability
+from scaling_laws.train import flat, resting, stability, zeros
 from scaling_laws.train.objective import Objective
 from scaling_laws.train.reading import Data, blank, read
 from scaling_laws.train.shape import Shape
@@ -99,7 +99,7 @@ class Step:
         Returns the state, the K training losses and the K norms of the gradient before clipping (zeros beyond
         `count`), and (2, G) of the last step: what `stability.gradients_and_updates` sees in it.
         """
-        frozen, opt_state = self.shape.frozen, state["opt_state"]
+        frozen, opt_state, prunes = self.shape.frozen, state["opt_state"], self.shape.techniques.prune.sparsity > 0
         still, params = resting.split(frozen, state["params"])
         form = self._form(params)
         transform = self._optimizer(params, form, numbers)
@@ -110,14 +110,15 @@ class Step:
             params = form.split(joined)
             step = optim.steps_done(opt_state)
             loss, tensors = self._loss_and_gradients(params, numbers, data, starts_KxB[k], step, still)
-            grads = form.join(tensors)
+            grads = zeros.without(form.join(tensors), joined) if prunes else form.join(tensors)
             updates, opt_state = transform.update(grads, opt_state, joined)
             updates = jax.tree.map(lambda update: jnp.where(alive, update, 0), updates)
             losses_K, norms_K = losses_K.at[k].set(loss), norms_K.at[k].set(optax.tree.norm(grads))
             # at every step: under a condition gradients and updates would have to be kept, half as much memory again
             trees = by_layer(grads), by_layer(updates), by_layer(joined)
             layers_2xG = stability.gradients_and_updates(*trees, self.n_blocks)
-            joined = optax.apply_updates(joined, updates)
+            after = optax.apply_updates(joined, updates)
+            joined = zeros.kept(after, joined) if prunes else after
             average = self._averaged(average, joined, opt_state, numbers)
             return joined, opt_state, average, losses_K, norms_K, layers_2xG
 

@@ -177,6 +177,7 @@ NEW_IN = {
     3: ("spikes", "bad_step", "good_loss"),
     4: ("own_steps", "averaged_loss"),
     6: ("accuracy", "mean_absolute_error"),
+    8: ("nonzero_params",),
 }
 
 

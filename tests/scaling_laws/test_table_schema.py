@@ -16,7 +16,7 @@ def test_every_field_has_unit_doc_and_role():
         assert field.metadata.keys() == {b"unit", b"doc", b"role"}
         assert field.metadata[b"doc"]
         assert field.metadata[b"role"] in (b"result", b"provenance")
-    assert RUNS.metadata[b"scaling_laws.version"] == b"7"
+    assert RUNS.metadata[b"scaling_laws.version"] == b"8"
 
 
 def test_no_loss_claims_a_unit_that_only_some_tasks_have():

@@ -203,8 +203,8 @@ def test_places_without_runs_are_refused(tmp_path):
 def test_a_newer_parquet_is_refused(workdir):
     path = workdir / "runs.parquet"
     table = pq.read_table(path)
-    pq.write_table(table.replace_schema_metadata({"scaling_laws.version": "8"}), path)
-    with pytest.raises(TableError, match=r"version 8 .* reads up to 7"):
+    pq.write_table(table.replace_schema_metadata({"scaling_laws.version": "9"}), path)
+    with pytest.raises(TableError, match=r"version 9 .* reads up to 8"):
         read_runs(path)
 
 
@@ -238,6 +238,14 @@ def test_a_parquet_of_the_sixth_version_is_read(workdir):
     packed.write(now.drop_columns(added).replace_schema_metadata({"scaling_laws.version": "6"}), path)
     assert read_runs(path).equals(now)
     assert all(now[name].null_count == len(now) for name in added)
+
+
+def test_a_parquet_of_the_seventh_version_is_read(workdir):
+    """It had nothing of techniques but their names and strengths."""
+    path, now = workdir / "runs.parquet", read_runs(workdir)
+    packed.write(now.drop_columns("nonzero_params").replace_schema_metadata({"scaling_laws.version": "7"}), path)
+    assert read_runs(path).equals(now)
+    assert now["nonzero_params"].null_count == len(now)
 
 
 def test_result_hash_sees_results_and_nothing_else(tmp_path):
