@@ -52,8 +52,8 @@ class Objective:
         collections: Sequence[str] = (),
         rngs: Mapping[str, Any] | None = None,
     ) -> Seen:
-        """A batch of (inputs, targets) under the model with `params`; what it sows in `collections` (WATCHED, BALANCE) is
-        kept."""
+        """A batch of (inputs, targets) under the model with `params`; of what it sows `collections` are kept: WATCHED,
+        BALANCE."""
         spec, variables = self.shape.spec, {"params": params}
         inputs, targets = examples
         about: dict[str, Any] = {"mutable": list(collections), "rngs": rngs}
