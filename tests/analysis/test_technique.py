@@ -9,12 +9,14 @@ import sys
 import numpy as np
 import pytest
 from arms import LAW, LENGTHS, SIZES, better, law_loss, row, rows, table
+from scipy import optimize, stats
 
 from analysis.figures import static
 from analysis.figures import technique as figures
 from analysis.load import DataError
 from analysis.technique import comparison, worth
 from analysis.technique import table as printed
+from analysis.technique.ranges import chord
 from scaling_laws.config import ConfigError
 
 QUICK = dataclasses.replace(comparison.DEFAULTS, bootstrap=200, objective="log_mse")
@@ -90,6 +92,33 @@ def test_pairs_take_out_the_noise_that_seeds_share():
     assert widths[True] < 0.3 * widths[False]
 
 
+def test_three_seeds_of_one_cell_have_the_interval_of_student():
+    arm = ("few", 1.0, law_loss, SIZES[1:2], LENGTHS[1:2])
+    made = rows([arm], seed=3)
+    found = worth(table(made), dataclasses.replace(QUICK, bootstrap=4000))
+    pairs = {one["seed"]: [] for one in made}
+    for one in made:
+        if (one["n_params"], one["tokens"]) == (SIZES[1], LENGTHS[1]):
+            pairs[one["seed"]].append(np.log(one["loss"]))
+    ratios = np.diff(list(pairs.values()))[:, 0]
+    log_loss = np.log(found.baseline.fit.predict(SIZES[1], LENGTHS[1])) + ratios.mean()
+    half = stats.t.ppf(0.975, 2) * ratios.std(ddof=1) / np.sqrt(3)
+    c = found.baseline.fit.coefficients
+    losses = np.exp(log_loss + half * np.array([1, 0, -1]))
+    n = ((losses - c["E"] - c["B"] * LENGTHS[1] ** -c["beta"]) / c["A"]) ** (-1 / c["alpha"])
+    expected, one = np.log(n / SIZES[1]), found.arms[0].pooled["m_n"]
+    assert np.log([one.interval[0], one.value, one.interval[1]]) == pytest.approx(expected, abs=0.08 * np.ptp(expected))
+
+
+def test_the_measured_range_is_the_convex_hull():
+    x, y = np.random.default_rng(1).uniform(size=(2, 30))
+    for at in (y.min(), 0.3, 0.8, y.max()):
+        rule = {"A_eq": [y, np.ones(30)], "b_eq": [at, 1]}
+        expected = optimize.linprog(x, **rule).fun, -optimize.linprog(-x, **rule).fun
+        assert chord(x, y, at) == pytest.approx(expected, abs=1e-5)
+    assert np.isnan(chord(x, y, 1.1)).all()
+
+
 def test_sunk_and_extra_costs_count_where_they_should():
     made = rows([("distill", 1.0, better(1.5), *INSIDE)], noise=1e-5)
     for one in made:
@@ -143,7 +172,8 @@ def test_the_best_rate_counts_where_all_its_seeds_finished():
     base = [one | {"learning_rate": 1e-3, "status": "finished"} for one in rows(noise=1e-4)]
     here = law_loss(SIZES[1], LENGTHS[1])
     tuned = rates({1e-3: here, 2e-3: 0.98 * here, 4e-3: 0.9 * here})
-    tuned += rates({1e-3: here, 2e-3: 0.98 * here, 4e-3: None}, seed=1)
+    spiked = [one | {"status": "spiked"} for one in rates({4e-3: 0.9 * here}, seed=1)]
+    tuned += [*rates({1e-3: here, 2e-3: 0.98 * here, 8e-3: None}, seed=1), *spiked]
     (arm,) = worth(table(base + tuned), QUICK).arms
     assert arm.cells[0].learning_rate == 2e-3
     assert not arm.cells[0].edge
