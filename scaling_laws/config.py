@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from scaling_laws.fields import MOST_VALUES as MOST_VALUES
@@ -20,8 +21,9 @@ from scaling_laws.fields import nearest as nearest
 from scaling_laws.fields import replace as replace
 from scaling_laws.fields import said as said
 from scaling_laws.fields import setting
-from scaling_laws.techniques import pruning, regularisation, section
+from scaling_laws.techniques import distillation, pruning, regularisation, section
 from scaling_laws.techniques.augmentation import AugmentConfig as AugmentConfig
+from scaling_laws.techniques.distillation import DistillConfig as DistillConfig
 from scaling_laws.techniques.pruning import PruneConfig as PruneConfig
 from scaling_laws.techniques.regularisation import RegulariseConfig as RegulariseConfig
 from scaling_laws.techniques.transfer import TransferConfig as TransferConfig
@@ -244,6 +246,7 @@ class RunConfig:
     regularise: RegulariseConfig = dataclasses.field(default_factory=RegulariseConfig)
     prune: PruneConfig = dataclasses.field(default_factory=PruneConfig)
     transfer: TransferConfig = dataclasses.field(default_factory=TransferConfig)
+    distill: DistillConfig = dataclasses.field(default_factory=DistillConfig)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -339,6 +342,7 @@ def form(run: RunConfig) -> RunConfig:
         augment=section.form(run.augment),
         regularise=regularisation.form(run.regularise),
         prune=pruning.form(run.prune),
+        distill=distillation.form(run.distill),
     )
 
 
@@ -399,6 +403,16 @@ def non_defaults(config: RunConfig) -> dict[str, Any]:
         for path, field, value in leaves(run)
         if field.metadata["identity"] and value != field.metadata["neutral"] and path not in unread
     }
+
+
+def of_settings(settings: Mapping[str, Any]) -> RunConfig:
+    """The run of which `non_defaults` are these settings, as the column `config` of the runs table has them; settings
+    that it left out as unread, or that belong to no identity, are neutral or at their defaults.
+
+    Raises ConfigError for a setting that there is none of.
+    """
+    neutral = {path: field.metadata["neutral"] for path, field, _ in leaves(RunConfig())}
+    return replace(RunConfig(), {**neutral, **settings})
 
 
 def run_part(config: RunConfig) -> RunConfig:

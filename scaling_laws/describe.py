@@ -66,6 +66,7 @@ def describe(
         "source_run": source or None,
         "finetune_tokens": min(tokens, unique_tokens) if source else None,
         "frozen_params": counts.n_frozen if source else None,
+        "teacher_run": run.distill.teacher or None,
         "corpus_hash": corpus_hash,
         "config": json.dumps(config.non_defaults(run), sort_keys=True),
     }

@@ -1,7 +1,5 @@
 """The rules across fields of a configuration, and between a configuration and a task. No JAX here."""
 
-import re
-
 from scaling_laws import families
 from scaling_laws.config import (
     AXIS,
@@ -9,14 +7,12 @@ from scaling_laws.config import (
     ConfigError,
     RunConfig,
     TaskConfig,
-    TransferConfig,
     check_fields,
     on_trunk,
-    said,
     warmup_limit,
 )
 from scaling_laws.spec import STREAM_LENGTH, Spec
-from scaling_laws.techniques import catalog
+from scaling_laws.techniques import catalog, section
 
 SHARES = "train.accumulation x train.data_devices x train.fsdp_devices"
 
@@ -75,14 +71,8 @@ def _validate_schedule(config: RunConfig) -> None:
 
 def validate_transfer(config: RunConfig) -> None:
     """A source by its run_id; without one nothing else of `transfer`. Raises ConfigError."""
-    transfer, default = config.transfer, TransferConfig()
-    if not transfer.source:
-        for name in vars(default):
-            if getattr(transfer, name) != getattr(default, name):
-                value, usual = (said(getattr(each, name)) for each in (transfer, default))
-                raise ConfigError(f"transfer.{name}: {value}; allowed: {usual} without transfer.source")
-    elif not re.fullmatch("[0-9a-f]{16}", transfer.source):
-        raise ConfigError(f"transfer.source: {said(transfer.source)}; allowed: a run_id, 16 of 0 to 9 and a to f")
+    transfer = config.transfer
+    section.check_named("transfer", transfer, "source")
     if transfer.frozen_blocks and transfer.frozen != "blocks":
         raise ConfigError(
             f"transfer.frozen_blocks: {transfer.frozen_blocks}; allowed: 0 with transfer.frozen={transfer.frozen}"

@@ -16,7 +16,7 @@ from scaling_laws.sweep.planned import PlannedRun, TaskFacts
 from scaling_laws.sweep.pool import Pool
 from scaling_laws.sweep.summary import Row, Summary
 from scaling_laws.tasks import catalog, unchanged
-from scaling_laws.train import saved, source
+from scaling_laws.train import saved, source, teacher
 
 Say = Callable[[str], None]
 
@@ -46,7 +46,8 @@ def facts_of(config: ExperimentConfig, say: Say = say_now) -> TaskFacts:
 def plan_sweep(config: ExperimentConfig, workdir: Path | None = None, say: Say = say_now) -> Plan:
     """The plan of a sweep, its expected times by what was measured in `workdir` when there are rows.
 
-    Raises as `plan`, and where a run's source is not there or is of another shape (`train.source`).
+    Raises as `plan`, and where a run's source or teacher is not there or does not fit (`train.source`,
+    `train.teacher`).
     """
     rows = []
     if workdir is not None and (workdir / "journal.jsonl").exists():
@@ -55,6 +56,7 @@ def plan_sweep(config: ExperimentConfig, workdir: Path | None = None, say: Say =
     if workdir is not None:
         for planned in found.runs:
             source.of(planned.run, workdir)
+            teacher.of(planned.run, workdir, found.facts.spec, found.facts.corpus_hash)
     return found
 
 

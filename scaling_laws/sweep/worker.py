@@ -132,17 +132,19 @@ def _serve(mailbox: Mailbox, setup: Setup) -> None:
         return
     mailbox.send(Ready(time.monotonic() - setup.started))
     while job := mailbox.next_job():
-        outcome = _tried(job, tasks) if isinstance(job, Trial) else _outcome(job, tasks, mailbox, setup)
+        outcome = (
+            _tried(job, tasks, Path(setup.workdir)) if isinstance(job, Trial) else _outcome(job, tasks, mailbox, setup)
+        )
         if outcome:
             mailbox.send(outcome)
 
 
-def _tried(trial: Trial, tasks: Tasks) -> Tried:
+def _tried(trial: Trial, tasks: Tasks, workdir: Path) -> Tried:
     from scaling_laws.train import trial as trials
 
     def rate(pack: tuple[int, str, int]) -> float:
         try:
-            return trials.rate(trial.run, tasks.of(trial.run.task), *pack)
+            return trials.rate(trial.run, tasks.of(trial.run.task), *pack, workdir=workdir)
         except Exception:  # no memory for so many, above all: then they are not to be packed so
             return 0.0
 

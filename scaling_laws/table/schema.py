@@ -17,7 +17,7 @@ from scaling_laws.spec import LOSSES
 # 2: init_seconds apart from compile_seconds; 3: spikes, bad_step, good_loss, grad_norm; Parquet sealed;
 # 4: own_steps, averaged_loss, averaged_loss_se; trunk filled; lr_source; signs of instability on the curve;
 # 5: base_width, base_depth; 6: loss_kind, and the scores beside the loss, accuracy to mean_absolute_error;
-# 7: source_run, finetune_tokens, pretrain_flops, frozen_params; 8: nonzero_params
+# 7: source_run, finetune_tokens, pretrain_flops, frozen_params; 8: nonzero_params, teacher_run, extra_flops
 VERSION = 8
 VERSION_KEY = b"scaling_laws.version"
 REQUIRED = object()  # the default of a column that a row must bring along
@@ -122,8 +122,17 @@ RUN_COLUMNS = (
     Column("good_loss", float, LOSS_UNIT, "mean training loss before bad_step", None),
     Column("source_run", str, "", "run_id of the run whose last parameters this one began from", None),
     Column("finetune_tokens", int, "tokens", "D_F: distinct tokens that a run with a source was trained on", None),
-    Column("pretrain_flops", float, "FLOP", "C of the source and of its own sources; flops is this run's alone", None),
+    Column("pretrain_flops", float, "FLOP", "C of the runs behind it: source, teacher, theirs; flops is its own", None),
     Column("frozen_params", int, "parameters", "those of n_params that rest as the source has them", None),
+    Column("teacher_run", str, "", "run_id of the run whose outputs this one learnt from", None),
+    Column(
+        "extra_flops",
+        float,
+        "FLOP",
+        "FLOPs beside flops that a technique needs in training: a teacher's forward passes, the other members of an "
+        "ensemble",
+        None,
+    ),
     Column("corpus_hash", str, "", "hash of the raw content: documents, or examples"),
     Column("config", str, "", "JSON text of the settings that differ from their neutral values"),
     # not a result: one run may be asked for in several ways

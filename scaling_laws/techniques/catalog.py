@@ -6,9 +6,9 @@ import dataclasses
 from scaling_laws import families
 from scaling_laws.config import AugmentConfig, ConfigError, PruneConfig, RegulariseConfig, RunConfig, on_trunk
 from scaling_laws.spec import Spec
-from scaling_laws.techniques import augmentation, pruning, regularisation, section
+from scaling_laws.techniques import augmentation, distillation, pruning, regularisation, section
 
-SECTIONS = ("augment", "regularise")  # of the settings; their numbers are arguments of the compiled step
+SECTIONS = ("augment", "regularise", "distill")  # of the settings; their numbers are arguments of the compiled step
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,12 +39,15 @@ def of(run: RunConfig) -> tuple[str, float]:
     """
     strengths = section.in_use(run.augment) | regularisation.strengths(run.regularise) | _transfer(run)
     strengths |= {"prune": run.prune.sparsity} if run.prune.sparsity else {}
+    strengths |= distillation.strengths(run.distill)
     return "+".join(strengths) or "none", sum(strengths.values(), 0.0)
 
 
 def check(run: RunConfig) -> None:
-    """Raises ConfigError where a model has nothing that a technique could work on."""
+    """Raises ConfigError for a technique's settings that do not go together, and where a model has nothing that it
+    could work on."""
     model, dropout = run.model, run.regularise.dropout
+    distillation.check(run.distill)
     if dropout and not families.of(model).drops(model):
         raise ConfigError(
             f"regularise.dropout: {dropout:g}; allowed: 0 with model.family={model.family} of depth {model.depth}, "
@@ -75,6 +78,7 @@ def check_task(run: RunConfig, spec: Spec) -> None:
     augmentation.check(run.augment, spec)
     regularisation.check(run.regularise, spec)
     pruning.check_counts(run.prune, families.count_run(run, spec), run.model.family)
+    distillation.check_task(run.distill, spec)
 
 
 def _transfer(run: RunConfig) -> dict[str, float]:

@@ -1,7 +1,10 @@
 """What the sections of settings have in common, one a technique: frozen dataclasses of fields."""
 
 import dataclasses
+import re
 from typing import Any
+
+from scaling_laws.fields import ConfigError, said
 
 
 def form(section: Any) -> Any:
@@ -21,6 +24,19 @@ def in_use(section: Any) -> dict[str, float]:
         for field in dataclasses.fields(section)
         if getattr(section, field.name) != field.default
     }
+
+
+def check_named(name: str, section: Any, run: str) -> None:
+    """Raises ConfigError where the field `run` of the section `name` is no run_id, or is empty and another is set."""
+    given = getattr(section, run)
+    if given and not re.fullmatch("[0-9a-f]{16}", given):
+        raise ConfigError(f"{name}.{run}: {said(given)}; allowed: a run_id, 16 of 0 to 9 and a to f")
+    for field in dataclasses.fields(section):
+        value = getattr(section, field.name)
+        if not given and value != field.default:
+            raise ConfigError(
+                f"{name}.{field.name}: {said(value)}; allowed: {said(field.default)} without {name}.{run}"
+            )
 
 
 def _numbers(section: Any) -> dict[str, float]:

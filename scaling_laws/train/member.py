@@ -15,7 +15,7 @@ from scaling_laws.tasks import metrics, scores
 from scaling_laws.tasks import order as reading_order
 from scaling_laws.tasks.task import Task
 from scaling_laws.techniques import pruning
-from scaling_laws.train import saved, source, stopping, takeover
+from scaling_laws.train import saved, source, stopping, takeover, teacher
 from scaling_laws.train.checkpoint import Checkpoints
 from scaling_laws.train.health import Health
 from scaling_laws.train.pruning import Pruner
@@ -97,10 +97,12 @@ class Member:
     """One run of a pack."""
 
     def __init__(self, order: Order, task: Task, folder: Path, say: Any):
-        """Raises ConfigError for bad settings, and where the run begins from one that is not there or is unlike it."""
+        """Raises ConfigError for bad settings, and where a run that it begins or learns from is not there or
+        does not fit."""
         validation.validate_run(order.run)
         validation.check_task(order.run, task.spec)
         self.folder, self.source = folder, source.of(order.run, folder)
+        self.teacher = teacher.of(order.run, folder, task.spec, task.content_hash)
         self.order, self.run, self.task = order, order.run, task
         self.run_id = config.identity(order.run, task.content_hash)
         self.counts = families.count_run(order.run, task.spec)
@@ -270,7 +272,8 @@ class Member:
             "averaged_loss": None,
             "averaged_loss_se": None,
             "nonzero_params": None,
-            "pretrain_flops": source.flops(self.source),
+            "pretrain_flops": source.flops(self.source, self.teacher and self.teacher.row),
+            "extra_flops": self.teacher and float(self.teacher.counts.forward * row["tokens"]),
             "resumed": progress.resumed,
             "tokens_per_second": trained / progress.step_seconds if progress.step_seconds else None,
             "step_seconds": progress.step_seconds,

@@ -14,9 +14,9 @@ from scaling_laws.models import hooks
 from scaling_laws.models.experts import BALANCE, balance
 from scaling_laws.models.hooks import DROPOUT, Dropout, Hooks
 from scaling_laws.models.layers import WATCHED
-from scaling_laws.models.loss import example_losses
+from scaling_laws.models.loss import cross_entropy, example_losses
 from scaling_laws.parametrization import Rules
-from scaling_laws.train import augment, penalties
+from scaling_laws.train import augment, penalties, teaching
 from scaling_laws.train.reading import Data
 from scaling_laws.train.shape import Shape
 
@@ -25,8 +25,9 @@ STREAM = 0xD80  # of keys for dropout, beside those of examples that are drawn o
 
 class Seen(NamedTuple):
     """A batch under the model: losses (B,), of a text means over its places; where they were asked for ln Z and the
-    loss of a guess spread over all classes, (B, L) or (B,); outputs (B, O) where an example has one target; what was
-    sown for whoever watches; and of experts the balance (), where it was asked for."""
+    loss of a guess spread over all classes, (B, L) or (B,); outputs (B, O) where an example has one target, of texts
+    (B, L, O) where they were asked for; what was sown for whoever watches; and of experts the balance (), where it was
+    asked for."""
 
     losses_B: Any
     log_z: Any
@@ -41,6 +42,7 @@ class Objective:
 
     def __init__(self, shape: Shape, module: nn.Module, rules: Rules):
         self.shape, self.module, self.rules = shape, module, rules
+        self.teaching = teaching.Teaching(shape.teacher, shape.spec) if shape.teacher else None
 
     def seen(
         self,
@@ -50,6 +52,7 @@ class Objective:
         *,
         with_sums: bool = False,
         collections: Sequence[str] = (),
+        with_outputs: bool = False,
         rngs: Mapping[str, Any] | None = None,
     ) -> Seen:
         """A batch of (inputs, targets) under the model with `params`; of what it sows `collections` are kept: WATCHED,
@@ -58,13 +61,17 @@ class Objective:
         inputs, targets = examples
         about: dict[str, Any] = {"mutable": list(collections), "rngs": rngs}
         if spec.targets > 1:
-            chunks = self.shape.loss_chunks
-            found, sown = self.module.apply(variables, inputs, targets, chunks, with_sums, **about)
+            chunks, outputs_BxLxO = self.shape.loss_chunks, None
+            if with_outputs:
+                outputs_BxLxO, sown = self.module.apply(variables, inputs, **about)
+                found = cross_entropy(lambda logits: logits, outputs_BxLxO, targets, with_sums=with_sums)
+            else:
+                found, sown = self.module.apply(variables, inputs, targets, chunks, with_sums, **about)
             if not with_sums:
-                return Seen(found.mean(axis=1), None, None, None, sown.get(WATCHED, {}), balance(sown))
+                return Seen(found.mean(axis=1), None, None, outputs_BxLxO, sown.get(WATCHED, {}), balance(sown))
             losses_BxL, log_z_BxL, mean_BxL = found
-            spread_BxL = log_z_BxL - mean_BxL
-            return Seen(losses_BxL.mean(axis=1), log_z_BxL, spread_BxL, None, sown.get(WATCHED, {}), balance(sown))
+            about_z = log_z_BxL, log_z_BxL - mean_BxL
+            return Seen(losses_BxL.mean(axis=1), *about_z, outputs_BxLxO, sown.get(WATCHED, {}), balance(sown))
         outputs_BxO, sown = self.module.apply(variables, inputs, **about)
         weights_O = data.get("class_weights")
         losses_B = example_losses(spec, outputs_BxO, targets, weights_O)
@@ -78,23 +85,39 @@ class Objective:
         """What is minimised, and the mean loss, the examples as they are trained on; `step` were taken before.
 
         They differ by the z-loss (Chowdhery et al. 2022, section 5), label smoothing (Szegedy et al. 2016, section 7),
-        the balance of experts (Fedus et al. 2021, equation 4) and the penalties.
+        the distance from a teacher (Hinton et al. 2015, section 2), the balance of experts (Fedus et al. 2021,
+        equation 4) and the penalties.
         """
         shape, regularise = self.shape, self.shape.techniques.regularise
         examples = augment.read(shape.techniques.augment, shape.spec, data, numbers, starts_B, step)
-        smoothed = regularise.label_smoothing > 0
+        smoothed, taught = regularise.label_smoothing > 0, self.teaching is not None
         active, rngs = self._hooks(numbers, starts_B, step)
         sums, collections = shape.z_loss or smoothed, [BALANCE] if shape.model.experts > 1 else []
         with hooks.during(active):
-            seen = self.seen(params, data, examples, with_sums=sums, collections=collections, rngs=rngs)
+            about = {"with_sums": sums, "with_outputs": taught, "collections": collections}
+            seen = self.seen(params, data, examples, **about, rngs=rngs)
         loss = minimised = seen.losses_B.mean()
-        if shape.z_loss:
-            minimised += numbers["z_loss"] * jnp.square(seen.log_z).mean()
         if smoothed:
             minimised += numbers["regularise.label_smoothing"] * (seen.spread.mean() - loss)
+        if self.teaching is not None:
+            weight, distance = numbers["distill.weight"], self._distance(seen.outputs, data, examples, numbers)
+            minimised = (1 - weight) * minimised + weight * distance
+        if shape.z_loss:
+            minimised += numbers["z_loss"] * jnp.square(seen.log_z).mean()
         if shape.model.experts > 1:
             minimised += numbers["balance"] * seen.balance
         return minimised + penalties.penalty(regularise, self.rules, params, numbers), loss
+
+    def _distance(self, outputs: Any, data: Data, examples: tuple[Any, Any], numbers: Any) -> Any:
+        """The mean distance from the teacher, who sees the same examples; each counts by the weight of its class."""
+        assert self.teaching is not None
+        inputs, targets = examples
+        taught = self.teaching.outputs(data, inputs)
+        found = teaching.distances(self.shape.spec, outputs, taught, numbers["distill.temperature"])
+        if "class_weights" in data:
+            weights_O = data["class_weights"]
+            found = found * (weights_O[targets] if targets.ndim == 1 else targets @ weights_O)
+        return found.mean()
 
     def _hooks(self, numbers: Any, starts_B: Any, step: Any) -> tuple[Hooks, Mapping[str, Any] | None]:
         """What is done in the forward pass of a step, and the keys that it needs."""

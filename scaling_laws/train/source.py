@@ -1,4 +1,4 @@
-"""The run that another begins from, as its row of the runs table tells of it. No JAX here."""
+"""The runs that another rests on, as their rows of the runs table tell of them; the one it begins from. No JAX here."""
 
 import dataclasses
 import json
@@ -25,18 +25,13 @@ def workdir_of(run: RunConfig, workdir: Path) -> Path:
 def of(run: RunConfig, workdir: Path) -> Mapping[str, Any] | None:
     """The row of a run's source; None where it has none.
 
-    Raises ConfigError where it is not in the table, has not finished, or is another model or one under other rules: of
-    the same tensors another function. TableError where there is no table.
+    Raises as `finished`, and ConfigError where the source is another model or one under other rules: of the same
+    tensors another function.
     """
     if not run.transfer.source:
         return None
-    name, folder = run.transfer.source, workdir_of(run, workdir)
-    rows = table.read_runs(folder, say=lambda _: None).filter(pc.field("run_id") == name).to_pylist()
-    if not rows:
-        raise ConfigError(f"transfer.source: no run {name} in {folder}; allowed: the run_id of a finished run there")
-    (row,) = rows
-    if row["status"] != "finished":
-        raise ConfigError(f"transfer.source: run {name} in {folder} is {row['status']}; allowed: a finished run")
+    name = run.transfer.source
+    row = finished("transfer.source", name, workdir_of(run, workdir))
     theirs, ours = json.loads(row["config"]), non_defaults(run)
     for path, field, _ in leaves(run):
         if path in SCHEME or (path.startswith("model.") and path not in FREE):
@@ -54,6 +49,25 @@ def model(row: Mapping[str, Any], run: RunConfig) -> ModelConfig:
     return dataclasses.replace(run.model, slim=json.loads(row["config"]).get("model.slim", 1.0))
 
 
-def flops(row: Mapping[str, Any] | None) -> float | None:
-    """Training FLOPs of a source, and of its own sources before; None without one."""
-    return None if row is None else row["flops"] + (row["pretrain_flops"] or 0.0)
+def finished(setting: str, name: str, workdir: Path) -> Mapping[str, Any]:
+    """The row of the run `name` in `workdir`, which a setting names.
+
+    Raises ConfigError where it is not in the table or has not finished, TableError where there is no table.
+    """
+    rows = table.read_runs(workdir, say=lambda _: None).filter(pc.field("run_id") == name).to_pylist()
+    if not rows:
+        raise ConfigError(f"{setting}: no run {name} in {workdir}; allowed: the run_id of a finished run there")
+    (row,) = rows
+    if row["status"] != "finished":
+        raise ConfigError(f"{setting}: run {name} in {workdir} is {row['status']}; allowed: a finished run")
+    return row
+
+
+def flops(*rows: Mapping[str, Any] | None) -> float | None:
+    """Training FLOPs of the runs that another rests on, each once, and of what they rest on themselves; None without
+    any."""
+    distinct = {row["run_id"]: row for row in rows if row is not None}
+    if not distinct:
+        return None
+    parts = ("flops", "extra_flops", "pretrain_flops")
+    return sum(row[part] or 0.0 for row in distinct.values() for part in parts)

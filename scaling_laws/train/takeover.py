@@ -1,4 +1,4 @@
-"""The parameters that a run takes over from its source."""
+"""The parameters that a run takes over from others: from its source to begin with, and those of its teacher."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 
 from scaling_laws.config import ConfigError, ModelConfig, RunConfig
 from scaling_laws.parametrization import is_head
-from scaling_laws.train import kept, slimming, source
+from scaling_laws.train import kept, slimming, source, teacher
 from scaling_laws.train.state import PARAMS
 
 
@@ -34,6 +34,17 @@ def parameters(
             )
     new_head = run.transfer.new_head or any(_form(wanted.get(name)) != _form(found.get(name)) for name in heads)
     return {name: found[name] for name in wanted if not (new_head and name in heads)}
+
+
+def teaching(run: RunConfig, workdir: Path) -> dict[str, np.ndarray]:
+    """The parameters of the teacher of a run in `workdir`, named as arrays to train on; none where it has no teacher.
+
+    Raises KeptError where it kept none or they are damaged.
+    """
+    if not run.distill.teacher:
+        return {}
+    found = kept.read(teacher.workdir_of(run, workdir), run.distill.teacher)
+    return {teacher.ARRAYS + name: array for name, array in found.items()}
 
 
 def _by_name(state: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,29 +1,31 @@
 """How fast a pack of runs of one form advances: what a sweep measures before it settles on a way of working."""
 
 import time
+from pathlib import Path
 
 import jax
 import numpy as np
 
 from scaling_laws import hyper
 from scaling_laws.config import RunConfig
-from scaling_laws.tasks import order
 from scaling_laws.tasks.task import Task
 from scaling_laws.train.layout import Layout
-from scaling_laws.train.loop import programs_of
+from scaling_laws.train.loop import programs_of, training_data
 from scaling_laws.train.programs import stack
 
 SECONDS = 0.5  # of stepping, once warm
 
 
-def rate(run: RunConfig, task: Task, members: int, strategy: str, pack_devices: int = 1) -> float:
+def rate(
+    run: RunConfig, task: Task, members: int, strategy: str, pack_devices: int = 1, workdir: Path = Path()
+) -> float:
     """Optimiser steps a second of all members together, compiling left out; the programs are those of the real runs.
 
     Raises ConfigError where the layout cannot be had, and whatever a device raises that has not the memory.
     """
-    built = programs_of(run, task, Layout.of(run, members, strategy, pack_devices))
+    built = programs_of(run, task, Layout.of(run, members, strategy, pack_devices), workdir)
     shape = built.shape
-    data, _ = built.place_data(order.training(task), {})
+    data, _ = built.place_data(training_data(run, task, workdir), {})
     state = built.place_states([built.initial_state(seed) for seed in range(members)])
     numbers, alive_M = stack([hyper.hyperparameters(run)] * members), np.ones(members, bool)
     starts_MxKxB = np.zeros((members, shape.steps_per_dispatch, shape.batch_size), np.int32)

@@ -197,8 +197,9 @@ def test_no_setting_names_a_place_in_the_workdir():
         for path, field, _ in c.leaves(c.ExperimentConfig())
         if kinds[path] is str and not field.metadata["choices"]
     ]
-    # files and a workdir that are read alone, columns, and a run_id
-    found = ["task.path", "task.target", "task.ignore", "transfer.source", "transfer.source_workdir", "sweep.rule"]
+    # files and workdirs that are read alone, columns, and run_ids
+    found = ["task.path", "task.target", "task.ignore", "transfer.source", "transfer.source_workdir"]
+    found += ["distill.teacher", "distill.teacher_workdir", "sweep.rule"]
     assert texts == found
     for path in ("sotu", "../../etc/x", "/", "\0"):
         run = c.replace(c.RunConfig(), {"task.path": path})
