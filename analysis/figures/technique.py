@@ -14,7 +14,7 @@ ROLES = {"m_n": "approach1", "ceg": "approach2", "ceg_sunk": "approach3"}
 LONG = {"m_n": "multiplier of parameters m_N", "ceg": "compute-equivalent gain CEG"}
 APART = 0.22  # of a row: between its quantities
 SAME = 1e-3  # ln C: cells nearer than this share a place
-BESIDE = 1.6  # times the one C of an arm: where its strength stands
+BESIDE = 1.6  # times the one C of an arm: where its strength stands, and how far the line at 1 goes
 RANK = "strength: 0 least, 1 most tried"
 
 
@@ -47,7 +47,8 @@ def over_compute(name: str, found: Worth) -> Drawing:
         layers = [layer for k, arm in enumerate(arms) for layer in _cells(arm, name, k, len(arms), several)]
         if layers:
             places = np.concatenate([layer.x for layer in layers])
-            layers.append(_neutral(np.array([places.min(), places.max()]), np.ones(2)))
+            room = BESIDE if np.ptp(np.log(places)) < SAME else 1.0
+            layers.append(_neutral(np.array([places.min() / room, places.max() * room]), np.ones(2)))
             title = technique if len(arms) > 1 else next(iter(arms)).name
             panels.append(Panel(Axis("compute C (FLOPs)"), Axis(QUANTITIES[name]), tuple(layers), title))
     if not panels:
@@ -82,7 +83,7 @@ def _cells(arm: Arm, name: str, rank: int, count: int, coloured: bool) -> list[L
         return []
     worth, x = [cell.worth[name] for cell in cells], np.array([cell.flops for cell in cells])
     value = rank / (count - 1) if count > 1 else 0.5
-    along, label = _along(x, rank)
+    along, label = _along(x, rank, labelled=count > 1)
     slope, y = arm.slopes[name], np.array([one.value for one in worth])
     line = np.full(len(along), np.exp(np.log(y).mean()))
     if not slope.estimate.reason:
@@ -97,11 +98,11 @@ def _cells(arm: Arm, name: str, rank: int, count: int, coloured: bool) -> list[L
     ]
 
 
-def _along(flops: np.ndarray, rank: int) -> tuple[np.ndarray, int]:
+def _along(flops: np.ndarray, rank: int, labelled: bool) -> tuple[np.ndarray, int]:
     """C along a line, ascending, and the number of the place of its label: between two cells, each rank its own."""
     logs = np.sort(np.log(flops))
     logs = logs[np.append(True, np.diff(logs) > SAME)]
     if len(logs) == 1:
-        return np.exp(logs[0]) * np.array([1, BESIDE]), 1
+        return np.exp(logs[0]) * np.array([1, BESIDE] if labelled else [1]), 1
     places = np.sort(np.concatenate([logs, (logs[1:] + logs[:-1]) / 2]))
     return np.exp(places), 2 * (rank % (len(logs) - 1)) + 1

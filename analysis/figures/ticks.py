@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+NEAREST = 0.1  # of a log axis: round numbers on it that are nearer crowd each other
 PREFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 
 
@@ -30,7 +31,17 @@ def labelled(low: float, high: float, *, log: bool, si: bool, count: int = 6) ->
     places = log_places(low, high) if log else []
     if len(places) < 3:
         places = linear_places(low, high, count)
+        places = _apart(places, NEAREST * math.log(high / low)) if log else places
     return tuple((place, write(place, si)) for place in places)
+
+
+def _apart(places: list[float], least: float) -> list[float]:
+    """Ascending places, without those nearer in ln than `least` to one before."""
+    kept: list[float] = []
+    for place in places:
+        if not kept or math.log(place / kept[-1]) >= least:
+            kept.append(place)
+    return kept
 
 
 def log_places(low: float, high: float) -> list[float]:

@@ -7,7 +7,7 @@ from typing import Any
 from analysis import laws
 from analysis.technique.result import QUANTITIES, Arm, ArmCell, Estimate, Shift, Worth
 
-WIDTH = 26  # of an estimate with its interval
+WIDTH, POOLED = 26, 31  # of an estimate with its interval, and with the number of its cells
 CELL_COLUMNS = ("technique", "strength", "cell", "n_params", "tokens", "flops", "sunk_flops", "learning_rate", "edge",
                 "seeds", "pairs", "loss", "gap", *(f"{name}{end}" for name in QUANTITIES
                                                   for end in ("", "_low", "_high", "_refused")))  # fmt: skip
@@ -45,14 +45,17 @@ def _noise(found: Worth) -> str:
 
 
 def _pooled(found: Worth) -> list[str]:
-    head = "".join(f"{name:<{WIDTH}}" for name in QUANTITIES.values())
-    widest = max(len(arm.name) for arm in found.arms) + 2
-    text = [f"{'pooled over cells':<{max(widest, 19)}}{'cells':<8}{head}m_N is"]
+    widest = max(len("pooled over cells"), *(len(arm.name) for arm in found.arms)) + 2
+    head = "".join(f"{f'{name} (cells)':<{POOLED}}" for name in QUANTITIES.values())
+    text = [f"{'pooled over cells':<{widest}}{'cells':<7}{head}m_N is"]
     for arm in found.arms:
-        counts = f"{arm.pooled['m_n'].cells}/{len(arm.cells) + len(arm.left_out)}"
-        values = "".join(f"{written(arm.pooled[name]):<{WIDTH}}" for name in QUANTITIES)
-        text.append(f"{arm.name:<{max(widest, 19)}}{counts:<8}{values}{arm.verdict}")
+        values = "".join(f"{_of_cells(arm.pooled[name]):<{POOLED}}" for name in QUANTITIES)
+        text.append(f"{arm.name:<{widest}}{len(arm.cells) + len(arm.left_out):<7}{values}{arm.verdict}")
     return [*text, *_read(found)]
+
+
+def _of_cells(one: Estimate) -> str:
+    return written(one) + (f" ({one.cells})" if not one.reason else "")
 
 
 def _read(found: Worth) -> Iterator[str]:
@@ -70,7 +73,7 @@ def _read(found: Worth) -> Iterator[str]:
 
 def _arm(arm: Arm, unit: str) -> list[str]:
     paired = sum(cell.pairs > 0 for cell in arm.cells)
-    text = [f"{arm.name}: {len(arm.cells)} cells, {paired} of them by paired seeds"]
+    text = [f"{arm.name}: {paired} of {len(arm.cells)} cells by paired seeds"]
     widest = max((len(cell.said) for cell in arm.cells), default=0) + 2
     for cell in arm.cells:
         values = "".join(f"{QUANTITIES[name]} {written(cell.worth[name]):<{WIDTH}}" for name in _shown(arm))

@@ -156,7 +156,9 @@ def test_a_pool_says_how_many_cells_it_rests_on_and_the_best_strength_is_named()
     assert middle.strength == 0.5
     assert middle.pooled["m_n"].cells == 12  # the largest size has no larger beside it
     text = printed.lines(found)
-    assert any(line.startswith("sparsity 0.5") and "12/16" in line and line.endswith("better") for line in text)
+    assert any(
+        line.startswith("sparsity 0.5       16") and "] (12)" in line and line.endswith("better") for line in text
+    )
     assert "best strength of sparsity: 0.5 of 3, chosen by pooled m_N" in text
 
 
