@@ -315,3 +315,10 @@ def test_a_legend_takes_as_many_columns_as_fit():
     assert legend_columns(["run", "law", "fit", "end"], 6.6) == 3
     assert legend_columns(["x" * 80, "y" * 80], 6.6) == 1
     assert legend_columns(["one"], 6.6) == 1
+
+
+def test_round_numbers_on_a_short_log_axis_do_not_crowd():
+    for low, high in ((0.7, 2.6), (1.01, 4.9), (0.95, 1.08)):
+        places = np.array([place for place, _ in ticks.labelled(low, high, log=True, si=False, count=8)])
+        assert len(places) >= 3
+        assert np.diff(np.log(places)).min() >= 0.099 * np.log(high / low)
