@@ -11,6 +11,7 @@ from scaling_laws.fields import ConfigError, nearest
 
 Changes = Mapping[str, Any]  # dotted path -> value
 SOURCES = ("", "own", "teacher")
+_SOURCE, _TEACHER = "transfer.source", "distill.teacher"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +34,10 @@ def _is(path: str, value: Any) -> Callable[[float], Changes]:
     return lambda _: {path: value}
 
 
+def _slim(strength: float) -> Changes:
+    return {"model.slim": 1 - strength}
+
+
 def _patience(strength: float) -> Changes:
     return {"regularise.patience": round(1 / strength)}
 
@@ -48,6 +53,12 @@ AXES: dict[str, Axis] = {
     "flip": Axis("1: every other picture is mirrored", _of("augment.flip", bool)),
     "noise": Axis("deviation of what is added to inputs", _of("augment.noise")),
     "mixup": Axis("Beta(strength, strength) of the shares", _of("augment.mixup")),
+    "prune": Axis("share of the weights that are pruned, gradually", _of("prune.sparsity")),
+    "prune_one_shot": Axis("the same at once, then trained on", _of("prune.sparsity", prune__method="one_shot")),
+    "prune_rewind": Axis("the same in rounds with rewinding", _of("prune.sparsity", prune__method="rewind")),
+    "slim": Axis("share of heads, hidden units or channels that a retrained model lacks", _slim, "own", _SOURCE),
+    "distill": Axis("share of the objective that a teacher gives", _of("distill.weight"), "teacher", _TEACHER),
+    "experts": Axis("feed-forward branches of which a place takes one", _of("model.experts", int)),
     "separable": Axis("1: separable convolutions", _is("model.convolution", "separable")),
     "gelu": Axis("1: this activation", _is("model.activation", "gelu")),
     "tanh": Axis("1: this activation", _is("model.activation", "tanh")),

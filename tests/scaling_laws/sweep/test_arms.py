@@ -107,7 +107,7 @@ def test_an_arm_where_the_baseline_has_nothing_is_refused(grid):
 @pytest.mark.parametrize("name", axes.AXES)
 def test_every_axis_names_settings_that_there_are(name):
     axis = axes.AXES[name]
-    changed = replace(MIDDLE, axis.changes(1.0))
+    changed = replace(MIDDLE, axis.changes(2.0))
     assert changed != MIDDLE
     assert axis.source in axes.SOURCES
     assert bool(axis.source) == bool(axis.source_path)
