@@ -31,7 +31,18 @@ def _of(path: str, kind: Callable[[float], Any] = float, **fixed: Any) -> Callab
 
 
 def _is(path: str, value: Any) -> Callable[[float], Changes]:
-    return lambda _: {path: value}
+    return lambda strength: {path: _only(strength, 1.0) and value}
+
+
+def _only(strength: float, allowed: float) -> float:
+    """The strength. Raises ConfigError where it is not the only one that there is, or not what comes of it."""
+    if abs(strength - allowed) > 1e-6:
+        raise ConfigError(f"--strength: {strength:g}; allowed here: {allowed:g}")
+    return strength
+
+
+def _whole(strength: float) -> int:
+    return int(_only(strength, max(1, round(strength))))
 
 
 def _slim(strength: float) -> Changes:
@@ -39,7 +50,8 @@ def _slim(strength: float) -> Changes:
 
 
 def _patience(strength: float) -> Changes:
-    return {"regularise.patience": round(1 / strength)}
+    patience = max(1, round(1 / strength))
+    return {"regularise.patience": int(_only(strength, 1 / patience) and patience)}
 
 
 AXES: dict[str, Axis] = {
@@ -49,8 +61,8 @@ AXES: dict[str, Axis] = {
     "weight_decay": Axis("decoupled decay", _of("optimizer.weight_decay")),
     "label_smoothing": Axis("share of a target that is spread over all classes", _of("regularise.label_smoothing")),
     "early_stopping": Axis("one over the looks in vain that end a run", _patience),
-    "crop": Axis("pixels by which pictures are moved", _of("augment.crop", int)),
-    "flip": Axis("1: every other picture is mirrored", _of("augment.flip", bool)),
+    "crop": Axis("pixels by which pictures are moved", _of("augment.crop", _whole)),
+    "flip": Axis("1: every other picture is mirrored", _is("augment.flip", True)),
     "noise": Axis("deviation of what is added to inputs", _of("augment.noise")),
     "mixup": Axis("Beta(strength, strength) of the shares", _of("augment.mixup")),
     "prune": Axis("share of the weights that are pruned, gradually", _of("prune.sparsity")),
@@ -58,7 +70,7 @@ AXES: dict[str, Axis] = {
     "prune_rewind": Axis("the same in rounds with rewinding", _of("prune.sparsity", prune__method="rewind")),
     "slim": Axis("share of heads, hidden units or channels that a retrained model lacks", _slim, "own", _SOURCE),
     "distill": Axis("share of the objective that a teacher gives", _of("distill.weight"), "teacher", _TEACHER),
-    "experts": Axis("feed-forward branches of which a place takes one", _of("model.experts", int)),
+    "experts": Axis("feed-forward branches of which a place takes one", _of("model.experts", _whole)),
     "separable": Axis("1: separable convolutions", _is("model.convolution", "separable")),
     "gelu": Axis("1: this activation", _is("model.activation", "gelu")),
     "tanh": Axis("1: this activation", _is("model.activation", "tanh")),

@@ -104,10 +104,19 @@ def test_an_arm_where_the_baseline_has_nothing_is_refused(grid):
         axes.axis("dropuot")
 
 
+@pytest.mark.parametrize(
+    "name, strength, allowed", [("crop", 0.5, "1"), ("flip", 2.0, "1"), ("early_stopping", 0.3, "0.333333")]
+)
+def test_a_strength_that_there_is_not_is_refused(name, strength, allowed):
+    with pytest.raises(ConfigError, match=f"^--strength: {strength:g}; allowed here: {allowed}$"):
+        axes.AXES[name].changes(strength)
+
+
 @pytest.mark.parametrize("name", axes.AXES)
 def test_every_axis_names_settings_that_there_are(name):
     axis = axes.AXES[name]
-    changed = replace(MIDDLE, axis.changes(2.0))
+    strength = {"crop": 2.0, "experts": 4.0}.get(name, 0.5 if axis.doc.startswith(("share", "one over")) else 1.0)
+    changed = replace(MIDDLE, axis.changes(strength))
     assert changed != MIDDLE
     assert axis.source in axes.SOURCES
     assert bool(axis.source) == bool(axis.source_path)
