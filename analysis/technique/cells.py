@@ -14,6 +14,7 @@ from analysis.load.columns import texts
 
 BASELINE = "none"
 SHAPE = ("width", "depth")
+PLANNED = ("steps", "batch_size", "context")  # of which tokens are the product
 SEEDS = ("seed", "data_seed")
 ONE = ("family", "task", "parametrization")  # of which a table may hold one: the baseline's law is of it alone
 APART = ("base_width", "base_depth", "batch_size", "context", "unique_tokens", "optimizer", "schedule",
@@ -101,10 +102,12 @@ def _strengths(runs: Runs) -> list[float]:
 
 
 def _places(runs: Runs) -> list[Place]:
-    """Width and depth where the table has both, else N; and tokens."""
+    """Width and depth where the table has both, else N; and tokens, of a run that ended early those planned."""
     shapes = np.stack([runs.numbers(name) for name in SHAPE], axis=1)
     known = [bool(np.isfinite(shape).all()) for shape in shapes]
-    sizes, tokens = runs["n_params"].tolist(), runs["tokens"].tolist()
+    planned = np.prod([runs.numbers(name) for name in PLANNED], axis=0)
+    tokens = np.where(np.isfinite(planned), planned, runs["tokens"]).tolist()
+    sizes = runs["n_params"].tolist()
     return [(*(shapes[i].tolist() if known[i] else (sizes[i],)), tokens[i]) for i in range(len(runs))]
 
 

@@ -73,7 +73,7 @@ def _check(options: Options) -> None:
 
 
 def _arm(group: Sequence[Cell], base: Baseline, level: float, rng: np.random.Generator) -> Arm:
-    kept = [cell for cell in group if not cell.reason]
+    kept = sorted((cell for cell in group if not cell.reason), key=lambda cell: cell.place)
     technique, strength = group[0].technique, group[0].strength
     left_out = {cell.said: cell.reason for cell in group if cell.reason}
     losses = losses_of(kept, base, rng)

@@ -185,6 +185,21 @@ def test_the_best_rate_counts_where_all_its_seeds_finished():
     assert any("at the edge of those tried in 1 cells: tuned 1 at N" in note for note in found.notes)
 
 
+def test_runs_that_end_early_are_of_the_cell_that_was_planned():
+    made = rows([("early", 1.0, better(1.5), *INSIDE)])
+    for one in made:
+        one |= {"steps": one["tokens"], "batch_size": 1, "context": 1}
+        if one["technique"] == "early":
+            share = (0.9, 0.8, 0.85)[one["seed"]]
+            one |= {"tokens": share * one["tokens"], "flops": share * one["flops"]}
+    (arm,) = worth(table(made), QUICK).arms
+    assert [cell.pairs for cell in arm.cells] == [3] * len(arm.cells)
+    places = [(cell.n_params, cell.tokens) for cell in arm.cells]
+    assert places == sorted(places)
+    assert arm.cells[0].flops == pytest.approx(0.85 * 6 * arm.cells[0].n_params * arm.cells[0].tokens)
+    assert arm.pooled["m_n"].value == pytest.approx(1.5, rel=0.1)
+
+
 def test_an_arm_of_which_nothing_finished_is_left_out_by_name():
     made = [one | {"status": "finished"} for one in rows()] + [
         row("blown", 2.0, SIZES[0], LENGTHS[0], 0, None, status="diverged")
