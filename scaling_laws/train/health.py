@@ -26,6 +26,7 @@ class Health:
     first: list[float] = dataclasses.field(default_factory=list)  # losses at the beginning
     losses: list[float] = dataclasses.field(default_factory=list)  # the last ones
     norms: list[float] = dataclasses.field(default_factory=list)
+    stale: int = 0  # how many of these are from before the model was changed from outside
     spikes: int = 0
     spiked_at: int = 0  # where the last train of spikes began; 0: none
     before: list[float] = dataclasses.field(default_factory=list)  # losses before it
@@ -35,7 +36,7 @@ class Health:
         self.first += losses[: max(0, MEAN_OVER - len(self.first))].tolist()
         seen = np.array(self.losses + losses.tolist()), np.array(self.norms + norms.tolist())
         history = len(self.losses)
-        high = np.flatnonzero(_spikes(seen[0], history) | _spikes(seen[1], history))
+        high = np.flatnonzero(_spikes(seen[0], history, self.stale) | _spikes(seen[1], history, self.stale))
         for index in high.tolist():
             step = read + index + 1
             if not self.spiked_at or step - self.spiked_at > WINDOW:
@@ -43,10 +44,11 @@ class Health:
                 self.before = seen[0][: history + index][-MEAN_OVER:].tolist()
         self.spikes += len(high)
         self.losses, self.norms = (values[-WINDOW:].tolist() for values in seen)
+        self.stale = max(0, self.stale - max(0, len(seen[0]) - WINDOW))
 
     def anew(self) -> None:
         """The model has been changed from outside: no step to come is compared with one before."""
-        self.losses, self.norms, self.before = [], [], []
+        self.stale, self.before = len(self.losses), []
 
     def columns(self) -> dict[str, Any]:
         """Columns of the runs table of a run that has reached its horizon."""
@@ -78,11 +80,12 @@ class Health:
         return "finished", ""
 
 
-def _spikes(values: np.ndarray, history: int) -> np.ndarray:
-    """(len(values) - history,) whether each value after the first `history` stands far above those before it."""
+def _spikes(values: np.ndarray, history: int, stale: int) -> np.ndarray:
+    """(len(values) - history,) whether each value after the first `history` stands far above those before it, of which
+    the first `stale` do not count."""
     sums, squares = (np.concatenate([[0.0], np.cumsum(values**power)]) for power in (1, 2))
     ends = np.arange(history, len(values))
-    starts = np.maximum(0, ends - WINDOW)
+    starts = np.maximum(stale, ends - WINDOW)
     counts = np.maximum(1, ends - starts)
     means = (sums[ends] - sums[starts]) / counts
     spread = np.sqrt(np.maximum(0, (squares[ends] - squares[starts]) / counts - means**2))

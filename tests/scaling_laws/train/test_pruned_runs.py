@@ -274,17 +274,26 @@ def test_a_run_that_prunes_nothing_says_so(task, tmp_path):
 def test_a_loss_that_pruning_has_raised_is_no_spike(task, tmp_path):
     run = run_of(ONE_SHOT)
     member = Member(Order(run), task, tmp_path, print)
-    member.progress.health.losses, member.progress.health.before = [3.0], [3.0]
+    member.progress.health.take(0, np.ones(8), np.ones(8))
     member.prune(9, loop.programs_of(run, task, Layout()).initial_state(0))
-    assert member.progress.health.losses == member.progress.health.before == []
+    assert member.progress.health.stale == 8
 
-    def of(anew):
-        rng, health = np.random.default_rng(0), Health()
-        health.take(0, 3 + 0.01 * rng.normal(size=60), np.ones(60))
-        if anew:
-            health.anew()
-        health.take(60, 4 + 0.01 * rng.normal(size=60), np.ones(60))
-        return health.spikes, health.verdict(120)[0]
+    def of(anew, jump=99):
+        """40 losses at 5, 240 at 3, and then, changed or not, 100 at 4 with one at 5 among them."""
+        health, losses = Health(), np.repeat([5.0, 3.0, 4.0], [40, 240, 100])
+        losses[280 + jump] += 1
+        losses += 0.01 * np.random.default_rng(0).normal(size=380)
+        for first in range(0, 380, 20):
+            if anew and first == 280:
+                health.anew()
+            health.take(first, losses[first : first + 20], np.ones(20))
+        return health.verdict(380)[0], health.spikes, health.stale
 
-    assert of(anew=False)[0] > 0
-    assert of(anew=True)[0] == 0
+    assert of(anew=False)[0] == "spiked"
+    assert of(anew=True) == ("finished", 1, 100)  # of the 200 that are kept
+    assert of(anew=True, jump=30) == ("finished", 0, 100)  # too few are known by then
+
+
+def test_pruned_after_the_last_step_a_run_is_finished(task, tmp_path):
+    row, _, _ = trained(task, tmp_path, ONE_SHOT, {"prune.begin": 1.0, "train.steps": 60})
+    assert row["status"] == "finished"
