@@ -87,6 +87,12 @@ class ModelConfig:
         choices=("fan_in", "small"),
         neutral="small",
     )
+    auxiliary: str = setting(
+        "none",
+        "a second head that learns from the same numbers: next, the token after the next one of a text; inputs, the "
+        "input itself (mlp, convnet, vit)",
+        choices=("none", "next", "inputs"),
+    )
     dtype: str = setting("float32", "dtype of the products; parameters stay float32", choices=("float32", "bfloat16"))
     remat: bool = setting(False, "recompute each block in the backward pass")
     layers: str = setting(
@@ -229,6 +235,9 @@ class TrainConfig:
         False, "a finished run leaves its last parameters in the workdir, under parameters/", identity=False
     )
     z_loss: float = setting(0.0, "weight of ln(Z)^2 in the training objective, Z the softmax' sum", low=0, high=1e3)
+    auxiliary_weight: float = setting(
+        0.3, "weight of the loss of model.auxiliary in the training objective", low=0, high=1e3
+    )
     stop_loss: float = setting(
         20.0, "a training loss above this, or not finite, ends the run as diverged", low=1, high=1e9
     )
@@ -331,10 +340,11 @@ class ExperimentConfig(RunConfig):
 
 def form(run: RunConfig) -> RunConfig:
     """What runs share that one program can advance together: all but the seeds, the numbers of the optimiser, of the
-    techniques and of the objective of experts, and what they begin from."""
+    techniques, of the balance of experts and of an auxiliary loss, and what they begin from."""
     numbers = [path for path, kind in field_types(run.optimizer, "optimizer.").items() if kind is float]
     averaging = {"train.ema_decay": 0.0, "train.average_window": 0.0, "train.average_every": 1}
-    others = {"optimizer.warmup_steps": 0, "train.seed": 0, "train.data_seed": 0, "model.balance": 0.0}
+    others = {"optimizer.warmup_steps": 0, "train.seed": 0, "train.data_seed": 0}
+    others |= {"model.balance": 0.0, "train.auxiliary_weight": 0.0}
     begun = {"transfer.source": "", "transfer.source_workdir": "", "transfer.new_head": False}
     alike = replace(run, dict.fromkeys(numbers, 0.0) | averaging | others | begun)
     return dataclasses.replace(

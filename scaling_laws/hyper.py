@@ -32,6 +32,7 @@ def hyperparameters(run: RunConfig) -> dict[str, np.generic]:
     values["horizon"] = np.float32(pruning.horizon(run.prune, run.train.steps))
     values["z_loss"] = np.float32(run.train.z_loss)
     values["balance"] = np.float32(run.model.balance)
+    values["auxiliary_weight"] = np.float32(run.train.auxiliary_weight)
     values |= {path: np.float32(value) for path, value in catalog.arguments(run).items()}
     values["data_seed"] = np.int32(run.train.data_seed)
     if run.optimizer.clip_norm == 0:

@@ -99,5 +99,6 @@ def _token(model: ModelConfig, spec: Spec, share: _Shares, loss_chunks: int) -> 
         branch = float(expert_share(model, spec.shape[0])) * (branch + 4 * model.width) + 4 * model.experts
     block += branch
     block += share.scores * left(model, head_count(model)) * spec.shape[0]
+    outputs = spec.outputs * (1 + (model.auxiliary != "none"))
     blocks = block + model.depth * model.width if model.remat and is_scanned(model) else model.depth * block
-    return blocks + share.logits * spec.outputs / loss_chunks + share.stream * model.width
+    return blocks + share.logits * outputs / loss_chunks + share.stream * model.width

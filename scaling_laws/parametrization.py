@@ -16,6 +16,7 @@ ROLES = {
     "embedding": "embedding",
     "position": "position",
     "head": "head",
+    "auxiliary_head": "head",
     "input": "input",
     "input_bias": "input_bias",
     "head_bias": "head_bias",

@@ -7,6 +7,7 @@ from scaling_laws.config import (
     ConfigError,
     RunConfig,
     TaskConfig,
+    TrainConfig,
     check_fields,
     on_trunk,
     warmup_limit,
@@ -28,6 +29,11 @@ def validate_run(config: RunConfig) -> None:
     catalog.check(config)
     validate_base(config)
     train = config.train
+    usual = TrainConfig().auxiliary_weight
+    if model.auxiliary == "none" and train.auxiliary_weight != usual:
+        raise ConfigError(
+            f"train.auxiliary_weight: {train.auxiliary_weight:g}; allowed: {usual:g} with model.auxiliary=none"
+        )
     shares = max(1, train.accumulation) * train.data_devices * train.fsdp_devices
     if train.batch_size % shares:
         raise ConfigError(f"train.batch_size: {train.batch_size}; allowed: a multiple of {shares}, {SHARES}")

@@ -2,7 +2,7 @@
 
 from scaling_laws.compute import Counts
 from scaling_laws.config import ConfigError, ModelConfig, RunConfig, TransferConfig, nearest
-from scaling_laws.families import freezing
+from scaling_laws.families import auxiliary, freezing
 from scaling_laws.families.convnet import CONVNET
 from scaling_laws.families.family import COMMON, Family
 from scaling_laws.families.features import FEATURES
@@ -68,6 +68,7 @@ def check_inputs(model: ModelConfig, spec: Spec) -> None:
         raise ConfigError(f"model.family: {model.family} takes no {spec.inputs}; allowed with this task: {fitting}")
     if model.tie_embeddings and spec.targets == 1:
         raise ConfigError("model.tie_embeddings: True; allowed: False where the outputs are no vocabulary")
+    auxiliary.check(model, spec)
     of(model).check_spec(model, spec)
 
 

@@ -13,6 +13,7 @@ import dataclasses
 
 from scaling_laws.compute import Counts, LayerCount
 from scaling_laws.config import ModelConfig, left
+from scaling_laws.families.auxiliary import with_auxiliary
 from scaling_laws.families.family import Family
 from scaling_laws.spec import Spec
 
@@ -50,7 +51,7 @@ def count(model: ModelConfig, spec: Spec) -> Counts:
             LayerCount("embedding", stem, 2 * height * width * stem, 1),
             dataclasses.replace(norms, n_params=norms.n_params + _norm_params(model, last)),
             *products,
-            LayerCount("head", last * spec.outputs, 2 * last * spec.outputs),
+            with_auxiliary(LayerCount("head", last * spec.outputs, 2 * last * spec.outputs), model, spec, last),
         )
     )
 
@@ -107,7 +108,7 @@ CONVNET = Family(
     inputs=("image",),
     width="channels of the first of three stages; the others have twice and four times as many",
     depth="residual blocks a stage",
-    reads=("convolution", "activation", "norm", "head_init", "slim"),
+    reads=("convolution", "activation", "norm", "head_init", "slim", "auxiliary"),
     blocks=blocks,
     branches=blocks,
     head_inputs=lambda model: channels(model, STAGES - 1),

@@ -7,6 +7,7 @@ Everything that a task gives is laid out as one vector. The layers after the fir
 
 from scaling_laws.compute import Counts, LayerCount
 from scaling_laws.config import ModelConfig
+from scaling_laws.families.auxiliary import with_auxiliary
 from scaling_laws.families.family import Family
 from scaling_laws.spec import Spec
 
@@ -17,10 +18,11 @@ def count(model: ModelConfig, spec: Spec) -> Counts:
     if model.depth == 0:
         layers = (LayerCount("head", (spec.features + bias) * spec.outputs, 2 * spec.features * spec.outputs, 1),)
         return Counts(layers)
+    head = LayerCount("head", (width + bias) * spec.outputs, 2 * width * spec.outputs)
     layers = (
         LayerCount("embedding", (spec.features + bias) * width, 2 * spec.features * width, 1),
         *below(model, spec, model.depth - 1),
-        LayerCount("head", (width + bias) * spec.outputs, 2 * width * spec.outputs),
+        with_auxiliary(head, model, spec, width),
     )
     return Counts(layers)
 
@@ -42,7 +44,7 @@ MLP = Family(
     inputs=("vector", "image"),
     width="hidden units a layer",
     depth="hidden layers",
-    reads=("activation", "bias", "residual", "head_init"),
+    reads=("activation", "bias", "residual", "head_init", "auxiliary"),
     least_depth=0,
     blocks=lambda model: max(model.depth - 1, 0),
     branches=lambda model: max(model.depth - 1, 0) if model.residual else 0,

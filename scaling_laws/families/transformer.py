@@ -5,6 +5,7 @@ import math
 
 from scaling_laws.compute import Counts, Flops, LayerCount, ratio
 from scaling_laws.config import ConfigError, ModelConfig, head_count, head_size, left
+from scaling_laws.families.auxiliary import with_auxiliary
 from scaling_laws.families.family import Family
 from scaling_laws.spec import Spec
 
@@ -55,11 +56,12 @@ def count(model: ModelConfig, spec: Spec) -> Counts:
     (length,), places = spec.shape, spec.shape[0] // spec.targets
     width, learned = model.width, model.positions == "learned"
     again = recomputed(model, length)
+    head = LayerCount("head", 0 if model.tie_embeddings else spec.outputs * width, 2 * spec.outputs * width)
     layers = (
         LayerCount("embedding", spec.sizes[0] * width, 0),
         LayerCount("position", length * width if learned else 0, 0),
         *body_counts(model, length, places),
-        LayerCount("head", 0 if model.tie_embeddings else spec.outputs * width, 2 * spec.outputs * width),
+        with_auxiliary(head, model, spec, width),
     )
     return Counts(layers, places * again)
 
@@ -165,7 +167,7 @@ TRANSFORMER = Family(
     inputs=("tokens",),
     width="residual width",
     depth="blocks",
-    reads=(*ATTENTION, "positions", "tie_embeddings", "head_init"),
+    reads=(*ATTENTION, "positions", "tie_embeddings", "head_init", "auxiliary"),
     blocks=lambda model: model.depth,
     check=check,
     kept=kept,

@@ -6,6 +6,7 @@ token (Zhai et al. 2022, section 3.2).
 
 from scaling_laws.compute import Counts, LayerCount
 from scaling_laws.config import ConfigError, ModelConfig
+from scaling_laws.families.auxiliary import with_auxiliary
 from scaling_laws.families.family import Family
 from scaling_laws.families.transformer import (
     ATTENTION,
@@ -41,7 +42,7 @@ def count(model: ModelConfig, spec: Spec) -> Counts:
         LayerCount("embedding", spec.features // length * width, 2 * spec.features * width, 1),
         LayerCount("position", length * width, 0),
         *body_counts(model, length, length),
-        LayerCount("head", spec.outputs * width, 2 * spec.outputs * width),
+        with_auxiliary(LayerCount("head", spec.outputs * width, 2 * spec.outputs * width), model, spec, width),
     )
     return Counts(layers, length * recomputed(model, length))
 
@@ -64,7 +65,7 @@ VIT = Family(
     inputs=("image",),
     width="residual width",
     depth="blocks",
-    reads=(*ATTENTION, "patch", "head_init"),
+    reads=(*ATTENTION, "patch", "head_init", "auxiliary"),
     blocks=lambda model: model.depth,
     check=check_block,
     check_spec=check_spec,

@@ -8,6 +8,7 @@ from flax import linen as nn
 
 from scaling_laws.config import ModelConfig, left
 from scaling_laws.families.convnet import STAGES, TAPS, channels, halved
+from scaling_laws.models.auxiliary import give_back
 from scaling_laws.models.convolution import convolve, depthwise
 from scaling_laws.models.hooks import dropped
 from scaling_laws.models.layers import ACTIVATIONS, WATCHED, Norm, activated, dense, parameter
@@ -84,6 +85,7 @@ class Convnet(nn.Module):
         x_BxHxWxC = Norm(rules, centred, name="final_norm")(x_BxHxWxC)
         self.sow(ACTIVATIONS, "normalised", x_BxHxWxC)
         x_BxC = activated(model.activation, x_BxHxWxC).mean(axis=(1, 2))
+        give_back(self, x_BxC, pictures)
         head = parameter(self, rules, "head", (channels(model, STAGES - 1), self.spec.outputs))
         outputs_BxO = rules.forward.logits * dense(x_BxC, head, jnp.float32)
         self.sow(WATCHED, "logit_mean", outputs_BxO.mean())

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from scaling_laws.config import ModelConfig
+from scaling_laws.models.auxiliary import give_back
 from scaling_laws.models.hooks import dropped
 from scaling_laws.models.layers import ACTIVATIONS, WATCHED, activated, dense, parameter
 from scaling_laws.parametrization import Rules
@@ -53,6 +54,7 @@ class Mlp(nn.Module):
             self.sow(ACTIVATIONS, "embedded", x_BxW)
             for index in range(self.model.depth - 1):
                 x_BxW = Hidden(self.model, self.rules, name=f"block_{index}")(x_BxW)
+            give_back(self, x_BxW, inputs)
             outputs_BxO = self.layer("head", x_BxW, self.spec.outputs, jnp.float32)
         self.sow(WATCHED, "logit_mean", outputs_BxO.mean())
         return outputs_BxO

@@ -10,6 +10,7 @@ from flax import linen as nn
 
 from scaling_laws.config import ModelConfig
 from scaling_laws.families.transformer import is_scanned
+from scaling_laws.models.auxiliary import look_ahead
 from scaling_laws.models.experts import BALANCE, Experts
 from scaling_laws.models.hooks import DROPOUT, dropped
 from scaling_laws.models.layers import ACTIVATIONS, WATCHED, Attention, Mlp, Norm, dense, parameter
@@ -93,6 +94,8 @@ class Transformer(nn.Module):
             head_DxV = parameter(self, self.rules, "head", (width, self.spec.outputs))
         if self.spec.targets == 1:
             x_BxLxD = pooled(x_BxLxD, tokens_BxL != PADDING)
+
+        look_ahead(self, x_BxLxD, tokens_BxL, chunks)
 
         def logits(x):
             return forward.logits * dense(x, head_DxV, jnp.float32)

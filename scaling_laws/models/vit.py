@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from scaling_laws.config import ModelConfig
+from scaling_laws.models.auxiliary import give_back
 from scaling_laws.models.layers import ACTIVATIONS, WATCHED, Norm, dense, parameter
 from scaling_laws.models.transformer import blocks
 from scaling_laws.parametrization import Rules
@@ -43,7 +44,9 @@ class Vit(nn.Module):
         x_BxLxD = blocks(dataclasses.replace(model, positions="learned"), rules, x_BxLxD, causal=False)
         x_BxLxD = Norm(rules, model.norm == "layer", name="final_norm")(x_BxLxD)
         self.sow(ACTIVATIONS, "normalised", x_BxLxD)
+        x_BxD = x_BxLxD.mean(axis=1)
+        give_back(self, x_BxD, inputs_BxHxWxC)
         head_DxO = parameter(self, rules, "head", (model.width, self.spec.outputs))
-        outputs_BxO = rules.forward.logits * dense(x_BxLxD.mean(axis=1), head_DxO, jnp.float32)
+        outputs_BxO = rules.forward.logits * dense(x_BxD, head_DxO, jnp.float32)
         self.sow(WATCHED, "logit_mean", outputs_BxO.mean())
         return outputs_BxO

@@ -10,10 +10,11 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from scaling_laws.config import ModelConfig
 from scaling_laws.models import hooks
+from scaling_laws.models.auxiliary import AUXILIARY, auxiliary
 from scaling_laws.models.experts import BALANCE, balance
 from scaling_laws.models.hooks import DROPOUT, Dropout, Hooks
-from scaling_laws.models.layers import WATCHED
 from scaling_laws.models.loss import cross_entropy, example_losses
 from scaling_laws.parametrization import Rules
 from scaling_laws.train import augment, penalties, teaching
@@ -26,15 +27,19 @@ STREAM = 0xD80  # of keys for dropout, beside those of examples that are drawn o
 class Seen(NamedTuple):
     """A batch under the model: losses (B,), of a text means over its places; where they were asked for ln Z and the
     loss of a guess spread over all classes, (B, L) or (B,); outputs (B, O) where an example has one target, of texts
-    (B, L, O) where they were asked for; what was sown for whoever watches; and of experts the balance (), where it was
-    asked for."""
+    (B, L, O) where they were asked for; what was sown, by collection."""
 
     losses_B: Any
     log_z: Any
     spread: Any
     outputs: Any
-    watched: Any
-    balance: Any
+    sown: Mapping[str, Any]
+
+
+def _collections(model: ModelConfig) -> list[str]:
+    """What a model sows that is minimised too."""
+    there = {BALANCE: model.experts > 1, AUXILIARY: model.auxiliary != "none"}
+    return [name for name, is_there in there.items() if is_there]
 
 
 class Objective:
@@ -56,7 +61,7 @@ class Objective:
         rngs: Mapping[str, Any] | None = None,
     ) -> Seen:
         """A batch of (inputs, targets) under the model with `params`; of what it sows `collections` are kept: WATCHED,
-        BALANCE."""
+        BALANCE, AUXILIARY."""
         spec, variables = self.shape.spec, {"params": params}
         inputs, targets = examples
         about: dict[str, Any] = {"mutable": list(collections), "rngs": rngs}
@@ -68,10 +73,9 @@ class Objective:
             else:
                 found, sown = self.module.apply(variables, inputs, targets, chunks, with_sums, **about)
             if not with_sums:
-                return Seen(found.mean(axis=1), None, None, outputs_BxLxO, sown.get(WATCHED, {}), balance(sown))
+                return Seen(found.mean(axis=1), None, None, outputs_BxLxO, sown)
             losses_BxL, log_z_BxL, mean_BxL = found
-            about_z = log_z_BxL, log_z_BxL - mean_BxL
-            return Seen(losses_BxL.mean(axis=1), *about_z, outputs_BxLxO, sown.get(WATCHED, {}), balance(sown))
+            return Seen(losses_BxL.mean(axis=1), log_z_BxL, log_z_BxL - mean_BxL, outputs_BxLxO, sown)
         outputs_BxO, sown = self.module.apply(variables, inputs, **about)
         weights_O = data.get("class_weights")
         losses_B = example_losses(spec, outputs_BxO, targets, weights_O)
@@ -79,20 +83,20 @@ class Objective:
         if with_sums:
             log_z_B = jax.nn.logsumexp(outputs_BxO, axis=-1)
             spread_B = example_losses(spec, outputs_BxO, jnp.full_like(outputs_BxO, 1 / spec.outputs), weights_O)
-        return Seen(losses_B, log_z_B, spread_B, outputs_BxO, sown.get(WATCHED, {}), balance(sown))
+        return Seen(losses_B, log_z_B, spread_B, outputs_BxO, sown)
 
     def __call__(self, params: Any, numbers: Any, data: Data, starts_B: Any, step: Any) -> tuple[Any, Any]:
         """What is minimised, and the mean loss, the examples as they are trained on; `step` were taken before.
 
         They differ by the z-loss (Chowdhery et al. 2022, section 5), label smoothing (Szegedy et al. 2016, section 7),
         the distance from a teacher (Hinton et al. 2015, section 2), the balance of experts (Fedus et al. 2021,
-        equation 4) and the penalties.
+        equation 4), what a second head misses and the penalties.
         """
         shape, regularise = self.shape, self.shape.techniques.regularise
         examples = augment.read(shape.techniques.augment, shape.spec, data, numbers, starts_B, step)
         smoothed, taught = regularise.label_smoothing > 0, self.teaching is not None
         active, rngs = self._hooks(numbers, starts_B, step)
-        sums, collections = shape.z_loss or smoothed, [BALANCE] if shape.model.experts > 1 else []
+        sums, collections = shape.z_loss or smoothed, _collections(shape.model)
         with hooks.during(active):
             about = {"with_sums": sums, "with_outputs": taught, "collections": collections}
             seen = self.seen(params, data, examples, **about, rngs=rngs)
@@ -104,8 +108,10 @@ class Objective:
             minimised = (1 - weight) * minimised + weight * distance
         if shape.z_loss:
             minimised += numbers["z_loss"] * jnp.square(seen.log_z).mean()
-        if shape.model.experts > 1:
-            minimised += numbers["balance"] * seen.balance
+        if BALANCE in collections:
+            minimised += numbers["balance"] * balance(seen.sown)
+        if AUXILIARY in collections:
+            minimised += numbers["auxiliary_weight"] * auxiliary(seen.sown)
         return minimised + penalties.penalty(regularise, self.rules, params, numbers), loss
 
     def _distance(self, outputs: Any, data: Data, examples: tuple[Any, Any], numbers: Any) -> Any:

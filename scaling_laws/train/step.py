@@ -73,7 +73,7 @@ class Step:
         def part(starts: jax.Array) -> Any:
             examples = read(self.shape.spec, data, starts, numbers["data_seed"])
             seen = self.objective.seen(params, data, examples, collections=[WATCHED])
-            return seen.losses_B, self._signs(seen.watched), seen.outputs
+            return seen.losses_B, self._signs(seen.sown[WATCHED]), seen.outputs
 
         if self.shape.parts == 1:
             losses_B, signs, outputs = part(starts_B)
