@@ -53,7 +53,8 @@ def _provenance(name: str, kind: type, unit: str, doc: str, default: Any = None)
 
 STATUSES = ("finished", "diverged", "dead", "spiked", "stopped", "failed")
 SETTLED = ("finished", "diverged", "dead", "spiked")  # what a run came to; any other status is tried again
-PURPOSES = ("grid", "extra_seed", "lr_check", "forecast", "single", "batch", "lr_sweep", "search", "technique")
+PURPOSES = ("grid", "extra_seed", "lr_check", "forecast", "single", "batch", "lr_sweep", "search")
+PURPOSES += ("technique", "ensemble")
 
 RUN_COLUMNS = (
     Column("run_id", str, "", "identity: hash of the settings that differ from their defaults and of the corpus"),

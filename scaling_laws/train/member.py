@@ -1,7 +1,6 @@
 """One run of a pack, seen from the host: what it is, where it stands, its curve and its row of the runs table."""
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,7 +10,7 @@ import numpy as np
 from scaling_laws import config, families, hyper, spec, validation
 from scaling_laws.config import OWN_SETTING, RunConfig
 from scaling_laws.describe import describe
-from scaling_laws.tasks import metrics, scores
+from scaling_laws.tasks import measured, metrics
 from scaling_laws.tasks import order as reading_order
 from scaling_laws.tasks.task import Task
 from scaling_laws.techniques import pruning
@@ -303,24 +302,11 @@ class Member:
     ) -> Row:
         """What a row says of a run at its horizon, from the losses of the held-out examples at `places`: those of its
         parameters, and of their average where one is kept; and from its `outputs` where examples have one target."""
-        loss, error = metrics.loss_and_se(losses)
         health, steps = self.progress.health, self.progress.read
-        if not math.isfinite(loss):
+        if not np.isfinite(losses).all():
             return {"status": "diverged", "reason": "held-out loss not finite", **health.diverged(steps - 1)}
-        found = {"loss": loss, "loss_se": error, "eval_tokens": len(places) * self.task.spec.targets}
-        found |= self._bits_per_byte(loss, places)
-        if outputs is not None and self.task.spec.source != "stream":
-            targets = self.task.heldout["targets"][places]
-            found |= scores.scores(self.task.spec, outputs, targets, self.task.positive)
+        found = measured.columns(self.task, losses, places, outputs)
         if averaged is not None:
             found["averaged_loss"], found["averaged_loss_se"] = metrics.loss_and_se(averaged)
         status, reason = health.verdict(steps, not self.task.spec.is_classification)
         return {"status": status, "reason": reason, **health.columns()} | found
-
-    def _bits_per_byte(self, loss: float, places: np.ndarray) -> Row:
-        """What a loss in nats a token is a byte of the held-out text at `places`; nothing where there is no text."""
-        if self.task.token_bytes is None:
-            return {}
-        targets = self.task.heldout["tokens"][places[:, None] + np.arange(1, self.task.spec.targets + 1)]
-        n_bytes = int(self.task.token_bytes[targets].sum())
-        return {"bits_per_byte": metrics.bits_per_byte(loss, targets.size, n_bytes)}
