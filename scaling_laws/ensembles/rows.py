@@ -12,7 +12,7 @@ from typing import Any
 
 from scaling_laws.table import result_columns
 
-Row = Mapping[str, Any]
+Row = dict[str, Any]
 PURPOSE = "ensemble"
 SUMS = ("n_params", "n_non_embedding", "n_effective", "spikes")
 SAME = {"family": "+".join, "width": lambda _: 0, "depth": lambda _: 0, "n_heads": lambda _: 0}  # where they differ
@@ -25,7 +25,9 @@ def identity(settings: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def row(kind: str, members: Sequence[Row], found: Mapping[str, Any], about: Mapping[str, Any], strength: float) -> Row:
+def row(
+    kind: str, members: Sequence[Mapping[str, Any]], found: Mapping[str, Any], about: Mapping[str, Any], strength: float
+) -> Row:
     """The row of an ensemble of the `kind`, of rows in their order; `found`: its loss and scores; `about`: settings of
     the ensemble beside its members. A column of which every member has another value says none."""
     first = members[0]
@@ -51,13 +53,13 @@ def row(kind: str, members: Sequence[Row], found: Mapping[str, Any], about: Mapp
     }
 
 
-def _extra(members: Sequence[Row]) -> float | None:
+def _extra(members: Sequence[Mapping[str, Any]]) -> float | None:
     """What all took but the first one's own steps."""
     others = sum(member["flops"] for member in members[1:])
     return (others + sum(member["extra_flops"] or 0.0 for member in members)) or None
 
 
-def _behind(members: Sequence[Row]) -> float | None:
+def _behind(members: Sequence[Mapping[str, Any]]) -> float | None:
     """What the runs behind the members took: of members with the same source and teacher once."""
     known = {(m["source_run"], m["teacher_run"]): m["pretrain_flops"] for m in members if m["pretrain_flops"]}
     return sum(known.values()) or None

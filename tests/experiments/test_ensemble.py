@@ -1,0 +1,83 @@
+"""experiments.ensemble: from a command to rows, a table and a figure; members are trained in this process."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from experiments import cli, ensemble
+from scaling_laws.sweep import study
+from scaling_laws.sweep.summary import Summary
+from scaling_laws.table import Journal, read_runs
+
+SETTINGS = {"task.name": "table", "task.path": "iris", "model.family": "mlp", "model.width": 6, "model.depth": 1}
+SETTINGS |= {"sweep.steps": "20", "sweep.seeds": "0,1", "sweep.min_steps": 2, "sweep.max_epochs": 50}
+SETTINGS |= {"train.batch_size": 8, "train.curve_points": 2, "optimizer.learning_rate": 0.03}
+
+
+@pytest.fixture
+def call(monkeypatch, tmp_path):
+    """`call(*words)`: exit code; `call.packs`: how many runs were trained each time."""
+
+    def train_runs(config, facts, runs, workdir, n_workers):
+        from scaling_laws.tasks import catalog
+        from scaling_laws.train import loop
+        from scaling_laws.train.member import Order
+
+        with Journal(workdir) as journal:
+            known = {row["run_id"] for row in journal.rows()}
+            by_task = {}
+            for one in runs:
+                if one.run_id not in known:
+                    by_task.setdefault((one.run.task, one.form), []).append(one)
+            for (settings, _), ones in by_task.items():
+                task = catalog.load(settings, Path(tmp_path))
+                orders = [Order(one.run) for one in ones]
+                for row, curve in loop.train_pack(orders, task, workdir=Path(workdir), say=lambda _: None):
+                    journal.append(row, curve)
+            rows = journal.rows()
+        call.packs.append(sum(map(len, by_task.values())))
+        return Summary((), 0, 0, False, 1.0), rows
+
+    def call(*words):
+        settings = [f"--config.{path}={value}" for path, value in SETTINGS.items()]
+        return cli.call(ensemble.run, ["ensemble", f"--workdir={tmp_path / 'runs'}", *settings, *words])
+
+    monkeypatch.setattr(study, "train_runs", train_runs)
+    call.packs, call.workdir = [], tmp_path / "runs"
+    return call
+
+
+def made(call):
+    found = read_runs(call.workdir).to_pylist()
+    return [row for row in found if row["purpose"] == "ensemble"], [
+        row for row in found if row["purpose"] != "ensemble"
+    ]
+
+
+def test_ensembles_of_each_size_and_seed_are_rows_beside_their_members(call, capsys):
+    assert call("--members=1,2", "--memory_split") == 0
+    derived, trained = made(call)
+    assert len(derived) == 2 * 2 + 2  # those of one member are the same in both ways
+    ids = {row["run_id"]: row for row in trained}
+    for row in derived:
+        settings = json.loads(row["config"])
+        members = [ids[name] for name in settings["ensemble.members"]]
+        assert (row["strength"], row["n_params"]) == (len(members) - 1, sum(one["n_params"] for one in members))
+        if len(members) == 1:
+            assert {row[name] == members[0][name] for name in ("loss", "loss_se", "accuracy", "flops")} == {True}
+    lines = list(csv.DictReader((call.workdir / "ensembles.csv").open()))
+    assert [line["members"] for line in lines] == ["1", "2"] * 2
+    mean = sum(row["loss"] for row in derived if row["strength"] == 1 and row["width"] == 6) / 2
+    assert float(lines[1]["loss"]) == pytest.approx(mean)
+    assert "loss = c + b / K with c" in capsys.readouterr().out
+    assert (call.workdir / "figures" / "over_members.png").exists()
+    assert call("--members=1,2", "--memory_split") == 0
+    assert call.packs == [2 + 2 + 4, 0]
+    assert made(call) == (derived, trained)
+
+
+def test_numbers_that_are_none_are_refused(call, capsys):
+    assert call("--members=0,2") == 2
+    assert capsys.readouterr().err == "error: --members: 0; allowed: 1 or more\n"
