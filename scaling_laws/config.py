@@ -206,6 +206,19 @@ class TrainConfig:
     )
     seed: int = setting(0, "initialisation", low=0, high=2**31 - 1)
     data_seed: int = setting(0, "order of the data", low=0, high=2**31 - 1)
+    bag: int = setting(
+        0,
+        "seed of a bootstrap sample of the train split, examples or windows, that the run reads in its place; 0: none",
+        low=0,
+        high=2**31 - 1,
+    )
+    folds: int = setting(
+        0,
+        "examples: equal parts of the train split, one of which the run does not read; 0: it reads all",
+        low=0,
+        high=1000,
+    )
+    fold: int = setting(0, "which of them, from 0", low=0, high=999)
     eval_tokens: int = setting(131072, "held-out tokens of the final loss", low=256, high=1 << 40)
     average: str = setting(
         "none",
@@ -345,6 +358,7 @@ def form(run: RunConfig) -> RunConfig:
     averaging = {"train.ema_decay": 0.0, "train.average_window": 0.0, "train.average_every": 1}
     others = {"optimizer.warmup_steps": 0, "train.seed": 0, "train.data_seed": 0}
     others |= {"model.balance": 0.0, "train.auxiliary_weight": 0.0}
+    others |= {"train.bag": 0, "train.folds": 0, "train.fold": 0}  # the host's, not a program's
     begun = {"transfer.source": "", "transfer.source_workdir": "", "transfer.new_head": False}
     alike = replace(run, dict.fromkeys(numbers, 0.0) | averaging | others | begun)
     return dataclasses.replace(

@@ -17,14 +17,16 @@ def describe(
     run_id: str,
     spec: Spec,
     unique_tokens: int,
+    sampled_tokens: int | None = None,
     corpus_hash: str,
     steps: int | None = None,
 ) -> dict[str, Any]:
     """Column name -> value, compute in training FLOPs; what came out (status, losses, times) is left to the caller.
 
-    `unique_tokens` is the length of the task's train split; `steps`: how many were taken where a run ended early. Width
+    `unique_tokens` is the length of the task's train split, `sampled_tokens` what a sample has of it; `steps`: how many were taken where a run ended early. Width
     and heads are 0 for a model that has none.
     """
+    read = unique_tokens if sampled_tokens is None else sampled_tokens
     tokens = (steps or run.train.steps) * run.train.batch_size * spec.targets
     technique, strength = catalog.of(run)
     source = run.transfer.source
@@ -50,7 +52,7 @@ def describe(
         "n_non_embedding": counts.n_non_embedding,
         "n_effective": counts.n_effective,
         "tokens": tokens,
-        "unique_tokens": min(tokens, unique_tokens),
+        "unique_tokens": min(tokens, read),
         "epochs": tokens / unique_tokens,
         "flops": float(counts.flops_per_token * tokens),
         "flops_6nd": 6.0 * counts.n_params * tokens,
@@ -64,7 +66,7 @@ def describe(
         "seed": run.train.seed,
         "data_seed": run.train.data_seed,
         "source_run": source or None,
-        "finetune_tokens": min(tokens, unique_tokens) if source else None,
+        "finetune_tokens": min(tokens, read) if source else None,
         "frozen_params": counts.n_frozen if source else None,
         "teacher_run": run.distill.teacher or None,
         "corpus_hash": corpus_hash,

@@ -42,6 +42,7 @@ def validate_run(config: RunConfig) -> None:
     if task.tokenizer == "bpe" and task.vocab_size < 257:
         raise ConfigError(f"task.vocab_size: {task.vocab_size}; allowed: 257 or more with task.tokenizer=bpe")
     validate_folds(task)
+    _validate_sample(train)
     if not task.folds and task.valid_fraction + task.heldout_fraction > 0.5:
         raise ConfigError(
             f"task.heldout_fraction: {task.heldout_fraction:g} and task.valid_fraction {task.valid_fraction:g} take "
@@ -106,10 +107,22 @@ def validate_folds(task: TaskConfig) -> None:
         raise ConfigError(f"task.fold: {task.fold}; allowed: {allowed_folds}")
 
 
+def _validate_sample(train: TrainConfig) -> None:
+    if train.folds == 1 or train.fold >= max(1, train.folds):
+        allowed_folds = f"0 to {train.folds - 1}" if train.folds > 1 else "0 without train.folds, which are two or more"
+        raise ConfigError(f"train.fold: {train.fold} of {train.folds}; allowed: {allowed_folds}")
+    if train.bag and train.folds:
+        raise ConfigError(f"train.bag: {train.bag}; allowed: 0 with train.folds")
+
+
 def check_task(config: RunConfig, spec: Spec) -> None:
     """Raises ConfigError where a run cannot be trained on examples as `spec` has them."""
     families.check_inputs(config.model, spec)
     check_stream(config, spec)
+    if config.train.bag and spec.source == "stream":
+        raise ConfigError(f"train.bag: {config.train.bag}; allowed: 0 with a stream, which never repeats")
+    if config.train.folds and spec.source != "examples":
+        raise ConfigError(f"train.folds: {config.train.folds}; allowed: 0 where no table of examples is read")
     if config.train.z_loss and not spec.is_classification:
         raise ConfigError(f"train.z_loss: {config.train.z_loss:g}; allowed: 0 where a number is predicted, not a class")
     catalog.check_task(config, spec)

@@ -9,6 +9,7 @@ import functools
 import numpy as np
 
 INT32_TOKENS = 2**31 - 1
+BAGS = 0xBA6  # of streams, beside those of epochs
 
 
 def windows_per_epoch(length: int, context: int) -> int:
@@ -21,9 +22,10 @@ def windows_per_epoch(length: int, context: int) -> int:
 
 
 def window_starts(
-    task_length: int, context: int, data_seed: int, first_step: int, n_steps: int, batch_size: int
+    task_length: int, context: int, data_seed: int, first_step: int, n_steps: int, batch_size: int, bag: int = 0
 ) -> np.ndarray:
-    """Starts (n_steps, batch_size), int32, of the windows of steps first_step .. first_step + n_steps - 1.
+    """Starts (n_steps, batch_size), int32, of the windows of steps first_step .. first_step + n_steps - 1; with `bag`
+    of those of a bootstrap sample of an epoch's places, the same places in every epoch.
 
     Each window of an epoch comes exactly once; a batch may reach over the end of an epoch. Raises ValueError for a
     text shorter than one window or longer than int32 can index.
@@ -34,7 +36,7 @@ def window_starts(
     done = 0
     while done < count:
         epoch, place = divmod(first + done, n_windows)
-        taken = _epoch(task_length, context, data_seed, epoch)[place : place + count - done]
+        taken = _epoch(task_length, context, data_seed, epoch, bag)[place : place + count - done]
         starts[done : done + len(taken)] = taken
         done += len(taken)
     return starts.reshape(n_steps, batch_size)
@@ -68,6 +70,12 @@ def _permutation(stream: np.random.PCG64, n: int) -> np.ndarray:
     return np.argsort(stream.random_raw(n), kind="stable")
 
 
+def bagged(n: int, bag: int) -> np.ndarray:
+    """(n,) places below `n`, drawn with replacement by the seed `bag` (Breiman 1996, "Bagging predictors")."""
+    stream = np.random.PCG64(np.random.SeedSequence([bag, BAGS]))
+    return (stream.random_raw(n) % np.uint64(n)).astype(np.int64)  # off uniform by n / 2^64
+
+
 def eval_starts(length: int, context: int, n_tokens: int) -> np.ndarray:
     """Starts (n,), int32, of evenly spaced windows that do not overlap and have at least `n_tokens` targets together.
 
@@ -80,13 +88,14 @@ def eval_starts(length: int, context: int, n_tokens: int) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=4)
-def _epoch(length: int, context: int, data_seed: int, epoch: int) -> np.ndarray:
+def _epoch(length: int, context: int, data_seed: int, epoch: int, bag: int) -> np.ndarray:
     """Starts of one epoch, shuffled."""
     n_windows = windows_per_epoch(length, context)
     stream = np.random.PCG64(np.random.SeedSequence([data_seed, epoch]))
     offsets = min(context, length - n_windows * context)
     offset = int(stream.random_raw()) % offsets
-    starts = (offset + context * _permutation(stream, n_windows)).astype(np.int32)
+    places = _permutation(stream, n_windows)
+    starts = (offset + context * (bagged(n_windows, bag)[places] if bag else places)).astype(np.int32)
     starts.flags.writeable = False
     return starts
 

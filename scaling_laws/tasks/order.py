@@ -6,21 +6,31 @@ epoch is a shuffle, each example once; a batch may reach over the end of an epoc
 
 import numpy as np
 
-from scaling_laws.tasks import batches
+from scaling_laws.tasks import batches, samples
+from scaling_laws.tasks.samples import WHOLE, Sample
 from scaling_laws.tasks.task import Task
 
 HELDOUT = 1 << 30  # where a stream's held-out examples begin; before are those for validation
 
 
-def places(task: Task, data_seed: int, first_step: int, n_steps: int, batch_size: int) -> np.ndarray:
-    """(n_steps, batch_size) int32: what the steps from `first_step` on read of the train split."""
+def places(
+    task: Task, data_seed: int, first_step: int, n_steps: int, batch_size: int, sample: Sample = WHOLE
+) -> np.ndarray:
+    """(n_steps, batch_size) int32: what the steps from `first_step` on read of the train split, or of a sample of it."""
     if task.spec.source == "windows":
         (context,) = task.spec.shape
-        return batches.window_starts(task.length("train"), context, data_seed, first_step, n_steps, batch_size)
+        return batches.window_starts(
+            task.length("train"), context, data_seed, first_step, n_steps, batch_size, sample.bag
+        )
     first = first_step * batch_size
     if task.spec.source == "stream":
         return np.arange(first, first + n_steps * batch_size, dtype=np.int32).reshape(n_steps, batch_size)
-    return batches.shuffled(task.length("train"), data_seed, first, n_steps * batch_size).reshape(n_steps, batch_size)
+    if sample == WHOLE:
+        found = batches.shuffled(task.length("train"), data_seed, first, n_steps * batch_size)
+    else:
+        chosen = samples.examples(task, sample)
+        found = chosen[batches.shuffled(len(chosen), data_seed, first, n_steps * batch_size)]
+    return found.reshape(n_steps, batch_size)
 
 
 def evaluated(task: Task, split: str, n_targets: int) -> np.ndarray:

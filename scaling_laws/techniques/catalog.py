@@ -39,7 +39,7 @@ def of(run: RunConfig) -> tuple[str, float]:
     """
     strengths = section.in_use(run.augment) | regularisation.strengths(run.regularise) | _transfer(run)
     strengths |= {"prune": run.prune.sparsity} if run.prune.sparsity else {}
-    strengths |= distillation.strengths(run.distill)
+    strengths |= distillation.strengths(run.distill) | ({"bag": 1.0} if run.train.bag else {})
     return "+".join(strengths) or "none", sum(strengths.values(), 0.0)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from scaling_laws import config, families, hyper, spec, validation
 from scaling_laws.config import OWN_SETTING, RunConfig
 from scaling_laws.describe import describe
-from scaling_laws.tasks import measured, metrics
+from scaling_laws.tasks import measured, metrics, samples
 from scaling_laws.tasks import order as reading_order
 from scaling_laws.tasks.task import Task
 from scaling_laws.techniques import pruning
@@ -168,7 +168,8 @@ class Member:
     def places(self, first: int, count: int) -> np.ndarray:
         """(count, batch) places of the examples of the steps from `first` on."""
         train = self.run.train
-        return reading_order.places(self.task, train.data_seed, first, count, train.batch_size)
+        sample = samples.of(self.run)
+        return reading_order.places(self.task, train.data_seed, first, count, train.batch_size, sample)
 
     def take(self, losses_K: np.ndarray, norms_K: np.ndarray) -> bool:
         """Read the losses and gradient norms of a dispatch. False when the run has diverged in it."""
@@ -250,6 +251,7 @@ class Member:
             run_id=self.run_id,
             spec=task.spec,
             unique_tokens=task.unique_tokens,
+            sampled_tokens=samples.size(task, samples.of(run)),
             corpus_hash=task.content_hash,
             steps=progress.read if progress.misses and progress.misses >= run.regularise.patience else None,
         )
