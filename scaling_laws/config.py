@@ -21,10 +21,11 @@ from scaling_laws.fields import nearest as nearest
 from scaling_laws.fields import replace as replace
 from scaling_laws.fields import said as said
 from scaling_laws.fields import setting
-from scaling_laws.techniques import distillation, pruning, regularisation, section
+from scaling_laws.techniques import distillation, pruning, quantization, regularisation, section
 from scaling_laws.techniques.augmentation import AugmentConfig as AugmentConfig
 from scaling_laws.techniques.distillation import DistillConfig as DistillConfig
 from scaling_laws.techniques.pruning import PruneConfig as PruneConfig
+from scaling_laws.techniques.quantization import QuantizeConfig as QuantizeConfig
 from scaling_laws.techniques.regularisation import RegulariseConfig as RegulariseConfig
 from scaling_laws.techniques.transfer import TransferConfig as TransferConfig
 
@@ -267,6 +268,7 @@ class RunConfig:
     augment: AugmentConfig = dataclasses.field(default_factory=AugmentConfig)
     regularise: RegulariseConfig = dataclasses.field(default_factory=RegulariseConfig)
     prune: PruneConfig = dataclasses.field(default_factory=PruneConfig)
+    quantize: QuantizeConfig = dataclasses.field(default_factory=QuantizeConfig)
     transfer: TransferConfig = dataclasses.field(default_factory=TransferConfig)
     distill: DistillConfig = dataclasses.field(default_factory=DistillConfig)
 
@@ -367,6 +369,7 @@ def form(run: RunConfig) -> RunConfig:
         regularise=regularisation.form(run.regularise),
         prune=pruning.form(run.prune),
         distill=distillation.form(run.distill),
+        quantize=quantization.form(run.quantize),
     )
 
 
@@ -422,6 +425,7 @@ def non_defaults(config: RunConfig) -> dict[str, Any]:
     unread = {f"train.{name}" for name, size in base_shape(run.train).items() if not size}
     unread |= {"model.head_init"} if run.model.tie_embeddings or not has_width(run.model) else set()
     unread |= set() if has_width(run.model) else {"model.width"}
+    unread |= {f"quantize.{name}" for name in quantization.unread(run.quantize)}
     return {
         path: float(value) if types[path] is float else value
         for path, field, value in leaves(run)

@@ -23,8 +23,8 @@ def describe(
 ) -> dict[str, Any]:
     """Column name -> value, compute in training FLOPs; what came out (status, losses, times) is left to the caller.
 
-    `unique_tokens` is the length of the task's train split, `sampled_tokens` what a sample has of it; `steps`: how many were taken where a run ended early. Width
-    and heads are 0 for a model that has none.
+    `unique_tokens` is the length of the task's train split, `sampled_tokens` what a sample has of it; `steps`: how many
+    were taken where a run ended early. Width and heads are 0 for a model that has none.
     """
     read = unique_tokens if sampled_tokens is None else sampled_tokens
     tokens = (steps or run.train.steps) * run.train.batch_size * spec.targets

@@ -22,7 +22,7 @@ def look_ahead(module: Any, x_BxLxD: Any, tokens_BxL: Any, chunks: int) -> None:
         head = parameter(module, rules, NAME, (x_BxLxD.shape[-1], module.spec.outputs))
 
         def logits(x: Any) -> Any:
-            return rules.forward.logits * dense(x, head, jnp.float32)
+            return rules.forward.logits * dense(x, head, jnp.float32, end=True)
 
         if module.is_mutable_collection(AUXILIARY):
             module.sow(AUXILIARY, "losses", cross_entropy(logits, x_BxLxD[:, :-2], tokens_BxL[:, 2:], chunks))
@@ -35,7 +35,7 @@ def give_back(module: Any, x_BxD: Any, inputs: Any) -> None:
         inputs_BxF = inputs.reshape(len(inputs), -1).astype(jnp.float32)
         head = parameter(module, rules, NAME, (x_BxD.shape[-1], inputs_BxF.shape[1]))
         if module.is_mutable_collection(AUXILIARY):
-            found_BxF = rules.forward.logits * dense(x_BxD, head, jnp.float32)
+            found_BxF = rules.forward.logits * dense(x_BxD, head, jnp.float32, end=True)
             module.sow(AUXILIARY, "losses", jnp.square(found_BxF - inputs_BxF))
 
 

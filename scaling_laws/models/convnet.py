@@ -77,7 +77,7 @@ class Convnet(nn.Module):
         model, rules = self.model, self.rules
         centred, colours = model.norm == "layer", pictures.shape[-1]
         stem = parameter(self, rules, "input", (TAPS * colours, model.width))
-        x_BxHxWxC = convolve(pictures.astype(model.dtype), stem)
+        x_BxHxWxC = convolve(pictures.astype(model.dtype), stem, end=True)
         self.sow(ACTIVATIONS, "embedded", x_BxHxWxC)
         for index in range(STAGES * model.depth):
             doubles = index > 0 and index % model.depth == 0
@@ -87,7 +87,7 @@ class Convnet(nn.Module):
         x_BxC = activated(model.activation, x_BxHxWxC).mean(axis=(1, 2))
         give_back(self, x_BxC, pictures)
         head = parameter(self, rules, "head", (channels(model, STAGES - 1), self.spec.outputs))
-        outputs_BxO = rules.forward.logits * dense(x_BxC, head, jnp.float32)
+        outputs_BxO = rules.forward.logits * dense(x_BxC, head, jnp.float32, end=True)
         self.sow(WATCHED, "logit_mean", outputs_BxO.mean())
         return outputs_BxO
 

@@ -18,15 +18,19 @@ import jax
 import jax.numpy as jnp
 
 from scaling_laws.families.convnet import SIDE, TAPS
+from scaling_laws.models.hooks import rounded
 from scaling_laws.models.kernels import on_cpu
 
 _LAST = ("NHWC", "HWIO", "NHWC")
 _EDGE = SIDE // 2
+_PICTURE = (1, 2, 3)  # axes of one
 _as_it_is = jax.lax.optimization_barrier  # a transpose inside is done, not folded into the convolution
 
 
-def convolve(x_BxHxWxI: jax.Array, kernel: jax.Array) -> jax.Array:
-    """(B, H, W, O), in x's dtype, by the `kernel` (T I, O): place by place, row by row, the inputs of each."""
+def convolve(x_BxHxWxI: jax.Array, kernel: jax.Array, end: bool = False) -> jax.Array:
+    """(B, H, W, O), in x's dtype, by the `kernel` (T I, O): place by place, row by row, the inputs of each. `end`: of
+    the first layer."""
+    x_BxHxWxI = rounded(x_BxHxWxI, _PICTURE, end)
     kernel_3x3xIxO = kernel.astype(x_BxHxWxI.dtype).reshape(SIDE, SIDE, x_BxHxWxI.shape[-1], -1)
     return (_convolve if on_cpu(x_BxHxWxI) else _plain)(x_BxHxWxI, kernel_3x3xIxO)
 
@@ -69,7 +73,7 @@ def depthwise(x_BxHxWxC: jax.Array, kernels_TxC: jax.Array) -> jax.Array:
     On a CPU nine shifted multiplications, in which a count of traced products finds none; elsewhere the grouped
     convolution that is counted.
     """
-    kernels_TxC = kernels_TxC.astype(x_BxHxWxC.dtype)
+    x_BxHxWxC, kernels_TxC = rounded(x_BxHxWxC, _PICTURE), kernels_TxC.astype(x_BxHxWxC.dtype)
     _, height, width, channels = x_BxHxWxC.shape
     if not on_cpu(x_BxHxWxC):
         return _plain(x_BxHxWxC, kernels_TxC.reshape(SIDE, SIDE, 1, channels), channels)

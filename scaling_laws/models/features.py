@@ -30,10 +30,12 @@ class Features(nn.Module):
     def readout(self, inputs):
         """(B, ...) numbers to (B, O)."""
         x_BxF = inputs.reshape(len(inputs), -1).astype(self.model.dtype)
-        features_BxW = activated(self.model.activation, dense(x_BxF, self.fixed("projection", x_BxF.shape[1])))
+        features_BxW = activated(
+            self.model.activation, dense(x_BxF, self.fixed("projection", x_BxF.shape[1]), end=True)
+        )
         self.sow(ACTIVATIONS, "embedded", features_BxW)
         head_WxO = parameter(self, self.rules, "head", (self.model.width, self.spec.outputs))
-        outputs_BxO = self.rules.forward.logits * dense(features_BxW, head_WxO, jnp.float32)
+        outputs_BxO = self.rules.forward.logits * dense(features_BxW, head_WxO, jnp.float32, end=True)
         if self.model.bias:
             outputs_BxO = outputs_BxO + parameter(self, self.rules, "head_bias", (self.spec.outputs,))
         return outputs_BxO
@@ -45,7 +47,7 @@ class Features(nn.Module):
         features_BxW = noise_BxW * self.fixed("scales")
         target_B = (features_BxW * self.fixed("teacher")).sum(axis=1) + self.fixed("spread", rows=1) * unexplained_B
         theta_Wx1 = parameter(self, self.rules, "linear", (self.model.width, 1))
-        return dense(features_BxW, theta_Wx1) - target_B[:, None]
+        return dense(features_BxW, theta_Wx1, end=True) - target_B[:, None]
 
     def fixed(self, name, *fan_in, rows=0):
         """A tensor that is drawn or given, and never learns."""

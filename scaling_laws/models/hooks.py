@@ -1,4 +1,4 @@
-"""What techniques do inside a forward pass while a model trains, at places that the models name.
+"""What techniques do inside a forward pass, at places that the models name.
 
 `during(hooks)` holds while a model is traced; outside of it every place is the identity and adds nothing to a program.
 
@@ -15,6 +15,9 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from scaling_laws.models.kernels import on_cpu
+from scaling_laws.models.rounding import rounded_to
+
 DROPOUT = "dropout"  # the name of a stream of keys in Flax
 _LEVELS = 1 << 16  # of the chance to be dropped: 16 random bits decide
 
@@ -28,10 +31,20 @@ class Dropout:
 
 
 @dataclasses.dataclass(frozen=True)
+class Rounding:
+    """Scales from 0 to the largest absolute value, 0 for no rounding; and whether the first layer and the head round
+    too."""
+
+    steps: Any
+    ends: bool
+
+
+@dataclasses.dataclass(frozen=True)
 class Hooks:
     """What is done; None is nothing."""
 
     dropout: Dropout | None = None
+    rounding: Rounding | None = None
 
 
 _NOTHING = Hooks()
@@ -62,3 +75,21 @@ def dropped(module: nn.Module, x: jax.Array) -> jax.Array:
     bits = jax.vmap(lambda key: jax.random.bits(key, x.shape[1:], jnp.uint16))(keys_B)
     kept = bits >= (dropout.rate * _LEVELS).astype(jnp.float32)
     return jnp.where(kept, x / (1 - dropout.rate).astype(x.dtype), jnp.zeros((), x.dtype))
+
+
+def rounded(x: jax.Array, axes: tuple[int, ...] = (-1,), end: bool = False) -> jax.Array:
+    """What a product is made of, in its dtype, each part along `axes` with a scale of its own: so that nothing depends
+    on other examples, nor a place of a text on later ones. `end`: of the first layer, or of the head."""
+    rounding = _ACTIVE.get().rounding
+    if rounding is None or (end and not rounding.ends):
+        return x
+
+    def coarse(x: jax.Array) -> jax.Array:
+        values = x.astype(jnp.float32)
+        return rounded_to(values, jnp.abs(values).max(axis=axes, keepdims=True), rounding.steps).astype(x.dtype)
+
+    if on_cpu(
+        x
+    ):  # fused with what stands around it, it would change in which order that sums; on a GPU this would wait
+        return jax.lax.cond(rounding.steps > 0, coarse, lambda x: x, x)
+    return coarse(x)

@@ -10,6 +10,7 @@ from flax import linen as nn
 
 from scaling_laws.config import ModelConfig, head_count, left
 from scaling_laws.families.transformer import attention_width, mlp_hidden, up_columns
+from scaling_laws.models.hooks import rounded
 from scaling_laws.models.kernels import attend, largest_logit, product, rotate
 from scaling_laws.parametrization import Rules
 
@@ -30,12 +31,13 @@ def parameter(module: nn.Module, rules: Rules, name: str, shape: tuple[int, ...]
     return module.param(name, draw, shape)
 
 
-def dense(x, matrix, dtype=None):
-    """`x @ matrix` over the last dimension of x, in x's dtype, the result in `dtype` (default x's).
+def dense(x, matrix, dtype=None, end=False):
+    """`x @ matrix` over the last dimension of x, in x's dtype, the result in `dtype` (default x's); `end`: of the first
+    layer or of the head.
 
     Flattened to two dimensions: a quarter faster than a three-dimensional product on CPU.
     """
-    return product(x.reshape(-1, x.shape[-1]), matrix, dtype).reshape(*x.shape[:-1], matrix.shape[-1])
+    return product(rounded(x, end=end).reshape(-1, x.shape[-1]), matrix, dtype).reshape(*x.shape[:-1], matrix.shape[-1])
 
 
 def activated(name: str, x):

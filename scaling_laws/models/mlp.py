@@ -61,7 +61,7 @@ class Mlp(nn.Module):
 
     def layer(self, name, x, columns, dtype=None):
         """`x @ matrix`, with an intercept where the model has them; the head's product times its multiplier."""
-        out = dense(x, parameter(self, self.rules, name, (x.shape[-1], columns)), dtype)
+        out = dense(x, parameter(self, self.rules, name, (x.shape[-1], columns)), dtype, end=True)
         if name == "head":
             out = self.rules.forward.logits * out
         if self.model.bias:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from scaling_laws.config import ModelConfig
+from scaling_laws.models.hooks import rounded
 from scaling_laws.models.layers import ACTIVATIONS, WATCHED, parameter
 from scaling_laws.models.mlp import Hidden
 from scaling_laws.parametrization import Rules
@@ -45,7 +46,9 @@ class Recommender(nn.Module):
         for index in range(self.model.depth):
             user_BxW, item_BxW = Floor(self.model, self.rules, name=f"block_{index}")(user_BxW, item_BxW)
         product_B = jax.lax.dot_general(
-            user_BxW, item_BxW, (((1,), (1,)), ((0,), (0,))), preferred_element_type=jnp.float32
+            *(rounded(x, end=True) for x in (user_BxW, item_BxW)),
+            (((1,), (1,)), ((0,), (0,))),
+            preferred_element_type=jnp.float32,
         )
         outputs_B = self.rules.forward.logits * product_B
         if self.model.bias:

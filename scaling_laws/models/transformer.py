@@ -98,7 +98,7 @@ class Transformer(nn.Module):
         look_ahead(self, x_BxLxD, tokens_BxL, chunks)
 
         def logits(x):
-            return forward.logits * dense(x, head_DxV, jnp.float32)
+            return forward.logits * dense(x, head_DxV, jnp.float32, end=True)
 
         if self.is_mutable_collection(WATCHED):
             self.sow(WATCHED, "logit_mean", logits(x_BxLxD[:1]).mean())

@@ -37,7 +37,7 @@ class Vit(nn.Module):
         model, rules = self.model, self.rules
         x_BxLxP = squares(inputs_BxHxWxC, model.patch).astype(model.dtype)
         _, length, size = x_BxLxP.shape
-        x_BxLxD = dense(x_BxLxP, parameter(self, rules, "input", (size, model.width)))
+        x_BxLxD = dense(x_BxLxP, parameter(self, rules, "input", (size, model.width)), end=True)
         x_BxLxD = x_BxLxD + parameter(self, rules, "position", (length, model.width)).astype(x_BxLxD.dtype)
         self.sow(ACTIVATIONS, "embedded", x_BxLxD)
         # positions are learned here whatever `model.positions` says: nothing is rotated
@@ -47,6 +47,6 @@ class Vit(nn.Module):
         x_BxD = x_BxLxD.mean(axis=1)
         give_back(self, x_BxD, inputs_BxHxWxC)
         head_DxO = parameter(self, rules, "head", (model.width, self.spec.outputs))
-        outputs_BxO = rules.forward.logits * dense(x_BxD, head_DxO, jnp.float32)
+        outputs_BxO = rules.forward.logits * dense(x_BxD, head_DxO, jnp.float32, end=True)
         self.sow(WATCHED, "logit_mean", outputs_BxO.mean())
         return outputs_BxO

@@ -17,7 +17,8 @@ from scaling_laws.spec import LOSSES
 # 2: init_seconds apart from compile_seconds; 3: spikes, bad_step, good_loss, grad_norm; Parquet sealed;
 # 4: own_steps, averaged_loss, averaged_loss_se; trunk filled; lr_source; signs of instability on the curve;
 # 5: base_width, base_depth; 6: loss_kind, and the scores beside the loss, accuracy to mean_absolute_error;
-# 7: source_run, finetune_tokens, pretrain_flops, frozen_params; 8: nonzero_params, teacher_run, extra_flops
+# 7: source_run, finetune_tokens, pretrain_flops, frozen_params;
+# 8: nonzero_params, teacher_run, extra_flops, model_bytes
 VERSION = 8
 VERSION_KEY = b"scaling_laws.version"
 REQUIRED = object()  # the default of a column that a row must bring along
@@ -64,7 +65,13 @@ RUN_COLUMNS = (
     Column("family", str, "", "what a width and a depth mean"),
     Column("task", str, "", "data and loss"),
     Column("technique", str, "", "what is studied on top of the baseline, several joined by +", "none"),
-    Column("strength", float, "", "strength of the technique; 0 is neutral; of several the sum", 0.0),
+    Column(
+        "strength",
+        float,
+        "",
+        "strength of the technique (of rounding one over the bits); 0 is neutral; of several the sum",
+        0.0,
+    ),
     Column("trunk", str, "", "what cooldown branches share: the identity of the run without its horizon", ""),
     Column("parametrization", str, "", "rules for initialisation, rates and multipliers"),
     Column("base_width", int, "", "width at which the parametrisation is standard; 0 where it reads none", 0),
@@ -134,6 +141,7 @@ RUN_COLUMNS = (
         "ensemble",
         None,
     ),
+    Column("model_bytes", int, "bytes", "of a model with rounded weights, as it would be stored", None),
     Column("corpus_hash", str, "", "hash of the raw content: documents, or examples"),
     Column("config", str, "", "JSON text of the settings that differ from their neutral values"),
     # not a result: one run may be asked for in several ways

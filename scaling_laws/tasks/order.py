@@ -16,7 +16,7 @@ HELDOUT = 1 << 30  # where a stream's held-out examples begin; before are those 
 def places(
     task: Task, data_seed: int, first_step: int, n_steps: int, batch_size: int, sample: Sample = WHOLE
 ) -> np.ndarray:
-    """(n_steps, batch_size) int32: what the steps from `first_step` on read of the train split, or of a sample of it."""
+    """(n_steps, batch_size) int32: what the steps from `first_step` on read of the train split, or a sample of it."""
     if task.spec.source == "windows":
         (context,) = task.spec.shape
         return batches.window_starts(

@@ -19,6 +19,7 @@ from scaling_laws import config, provenance
 from scaling_laws.config import RunConfig
 from scaling_laws.tasks import order
 from scaling_laws.tasks.task import Task
+from scaling_laws.techniques import stored
 from scaling_laws.train import kept, takeover, teacher
 from scaling_laws.train import state as states
 from scaling_laws.train.functions import DataForms
@@ -247,6 +248,11 @@ class _Pack:
             if member in looking and not member.look(self.done, losses, own):
                 yield member
 
+    @property
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        """Those of one member's parameters by name, such as `block_0/mlp/up`."""
+        return {name.removeprefix(states.PARAMS): leaf.shape for name, leaf in params(self.programs.template).items()}
+
     def _final_state(self) -> Any:
         """The state whose parameters count: those at the end, of members that may end early the best ones."""
         if not any(member.best for member in self.members):
@@ -289,6 +295,7 @@ class _Pack:
                 final = member.finished(seen.losses[index], seen.places, averages[index], outputs)
                 if sparse:
                     final |= member.sparse(last[index])
+                final["model_bytes"] = stored.model_bytes(member.run.quantize, self._shapes)
                 if keeps and final["status"] == "finished":
                     kept.write(self.folder, member.run_id, self.done, last[index])
                 yield member, final

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from scaling_laws import hyper
 from scaling_laws.config import RunConfig, replace
 from scaling_laws.tasks import order
 from scaling_laws.tasks.task import Task
@@ -35,29 +36,28 @@ class NoiseProbe:
         step = Step(shape)
         self.windows, self.group, self.rules = windows, group, step.rules
         self.template = states.named(step.abstract_state())
-        self.data_seed = run.train.data_seed ^ STREAM  # of a stream it draws other examples than the run's own
-        self.starts_KxN = order.places(task, self.data_seed, 0, n_batches, windows)
+        data_seed = run.train.data_seed ^ STREAM  # of a stream it draws other examples than the run's own
+        self.numbers = hyper.hyperparameters(run) | {"data_seed": np.int32(data_seed)}
+        self.starts_KxN = order.places(task, data_seed, 0, n_batches, windows)
         self._data = jax.device_put(order.training(task))
         self._measured = _program(shape, group)
 
     def at(self, params: State, starts_KxN: np.ndarray | None = None) -> NoiseScale:
         """The noise scale in windows, at parameters by name (train.state); nan where the gradient is lost in noise."""
         starts_KxN = self.starts_KxN if starts_KxN is None else starts_KxN
-        seed = np.int32(self.data_seed)
-        queued = [self._measured(params, self._data, jnp.asarray(starts_N), seed) for starts_N in starts_KxN]
+        queued = [self._measured(params, self._data, jnp.asarray(starts_N), self.numbers) for starts_N in starts_KxN]
         found = [Moments(float(a), float(b), self.group, starts_KxN.shape[1]) for a, b in queued]
         return noise_scale(found)
 
 
 @functools.cache
 def _program(shape: Shape, group: int) -> Callable[..., tuple[jax.Array, jax.Array]]:
-    """`moments` of parameters by name, the data, places of examples and a seed; compiled once in this process."""
+    """`moments` of parameters by name, the data, places of examples and the run's numbers; compiled once a process."""
     step = Step(shape)
     params = step.abstract_state()["params"]
 
-    def measured(state: State, data: Data, starts_N: jax.Array, data_seed: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def measured(state: State, data: Data, starts_N: jax.Array, numbers: hyper.Hyper) -> tuple[jax.Array, jax.Array]:
         tree = states.tree({"params": params}, state)["params"]
-        numbers = {"data_seed": data_seed}
         return moments(lambda p, starts: step.losses_B(p, numbers, data, starts).mean(), tree, starts_N, group)
 
     return jax.jit(measured)

@@ -15,9 +15,10 @@ from scaling_laws.models import hooks
 from scaling_laws.models.auxiliary import AUXILIARY, auxiliary
 from scaling_laws.models.experts import BALANCE, balance
 from scaling_laws.models.hooks import DROPOUT, Dropout, Hooks
+from scaling_laws.models.layers import WATCHED
 from scaling_laws.models.loss import cross_entropy, example_losses
 from scaling_laws.parametrization import Rules
-from scaling_laws.train import augment, penalties, teaching
+from scaling_laws.train import augment, penalties, rounding, teaching
 from scaling_laws.train.reading import Data
 from scaling_laws.train.shape import Shape
 
@@ -85,6 +86,12 @@ class Objective:
             spread_B = example_losses(spec, outputs_BxO, jnp.full_like(outputs_BxO, 1 / spec.outputs), weights_O)
         return Seen(losses_B, log_z_B, spread_B, outputs_BxO, sown)
 
+    def evaluated(self, params: Any, numbers: Any, data: Data, examples: tuple[Any, Any]) -> Seen:
+        """A batch of (inputs, targets) under the model as it is evaluated, with what is seen by who watches."""
+        quantize = self.shape.techniques.quantize
+        with hooks.during(Hooks(rounding=rounding.activations(quantize, numbers))):
+            return self.seen(rounding.weights(quantize, params, numbers), data, examples, collections=[WATCHED])
+
     def __call__(self, params: Any, numbers: Any, data: Data, starts_B: Any, step: Any) -> tuple[Any, Any]:
         """What is minimised, and the mean loss, the examples as they are trained on; `step` were taken before.
 
@@ -92,14 +99,15 @@ class Objective:
         the distance from a teacher (Hinton et al. 2015, section 2), the balance of experts (Fedus et al. 2021,
         equation 4), what a second head misses and the penalties.
         """
-        shape, regularise = self.shape, self.shape.techniques.regularise
+        shape, regularise, quantize = self.shape, self.shape.techniques.regularise, self.shape.techniques.quantize
         examples = augment.read(shape.techniques.augment, shape.spec, data, numbers, starts_B, step)
         smoothed, taught = regularise.label_smoothing > 0, self.teaching is not None
         active, rngs = self._hooks(numbers, starts_B, step)
         sums, collections = shape.z_loss or smoothed, _collections(shape.model)
+        used = rounding.weights(quantize, params, numbers) if quantize.when == "training" else params
         with hooks.during(active):
             about = {"with_sums": sums, "with_outputs": taught, "collections": collections}
-            seen = self.seen(params, data, examples, **about, rngs=rngs)
+            seen = self.seen(used, data, examples, **about, rngs=rngs)
         loss = minimised = seen.losses_B.mean()
         if smoothed:
             minimised += numbers["regularise.label_smoothing"] * (seen.spread.mean() - loss)
@@ -127,7 +135,9 @@ class Objective:
 
     def _hooks(self, numbers: Any, starts_B: Any, step: Any) -> tuple[Hooks, Mapping[str, Any] | None]:
         """What is done in the forward pass of a step, and the keys that it needs."""
+        quantize = self.shape.techniques.quantize
+        coarse = rounding.activations(quantize, numbers) if quantize.when == "training" else None
         if not self.shape.techniques.regularise.dropout:
-            return Hooks(), None
+            return Hooks(rounding=coarse), None
         key = jax.random.fold_in(jax.random.fold_in(jax.random.key(STREAM), numbers["data_seed"]), step)
-        return Hooks(Dropout(numbers["regularise.dropout"], starts_B)), {DROPOUT: key}
+        return Hooks(Dropout(numbers["regularise.dropout"], starts_B), coarse), {DROPOUT: key}

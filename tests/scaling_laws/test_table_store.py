@@ -243,7 +243,7 @@ def test_a_parquet_of_the_sixth_version_is_read(workdir):
 def test_a_parquet_of_the_seventh_version_is_read(workdir):
     """It had nothing of techniques but their names and strengths."""
     path, now = workdir / "runs.parquet", read_runs(workdir)
-    added = ["nonzero_params", "teacher_run", "extra_flops"]
+    added = ["nonzero_params", "teacher_run", "extra_flops", "model_bytes"]
     packed.write(now.drop_columns(added).replace_schema_metadata({"scaling_laws.version": "7"}), path)
     assert read_runs(path).equals(now)
     assert all(now[name].null_count == len(now) for name in added)
