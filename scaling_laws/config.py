@@ -426,6 +426,7 @@ def non_defaults(config: RunConfig) -> dict[str, Any]:
     unread |= {"model.head_init"} if run.model.tie_embeddings or not has_width(run.model) else set()
     unread |= set() if has_width(run.model) else {"model.width"}
     unread |= {f"quantize.{name}" for name in quantization.unread(run.quantize)}
+    unread |= {f"prune.{name}" for name in pruning.unread(run.prune)}
     return {
         path: float(value) if types[path] is float else value
         for path, field, value in leaves(run)

@@ -10,7 +10,16 @@ three or more. The baseline is 36 cells, 324 runs of about a second and more whe
 four cells, 36 runs.
 """
 
-from scaling_laws.config import ExperimentConfig, ModelConfig, OptimizerConfig, SweepConfig, TaskConfig, TrainConfig
+from scaling_laws.config import (
+    ExperimentConfig,
+    ModelConfig,
+    OptimizerConfig,
+    PruneConfig,
+    QuantizeConfig,
+    SweepConfig,
+    TaskConfig,
+    TrainConfig,
+)
 
 
 def get_config() -> ExperimentConfig:
@@ -18,6 +27,8 @@ def get_config() -> ExperimentConfig:
     return ExperimentConfig(
         model=ModelConfig(family="mlp", width=0, depth=2),
         task=TaskConfig(name="images", path="fashion_mnist"),
+        prune=PruneConfig(outer=True),  # most weights are those of the first layer
+        quantize=QuantizeConfig(ends=True),
         optimizer=OptimizerConfig(learning_rate=0.01, beta2=0.98),
         train=TrainConfig(
             base_width=16, base_depth=2, batch_size=32, eval_tokens=10_000, curve_points=6, curve_eval_tokens=2000

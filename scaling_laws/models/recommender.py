@@ -45,10 +45,9 @@ class Recommender(nn.Module):
         self.sow(ACTIVATIONS, "embedded", jnp.stack([user_BxW, item_BxW]))
         for index in range(self.model.depth):
             user_BxW, item_BxW = Floor(self.model, self.rules, name=f"block_{index}")(user_BxW, item_BxW)
+        user_BxW, item_BxW = rounded(user_BxW, end=True), rounded(item_BxW, end=True)
         product_B = jax.lax.dot_general(
-            *(rounded(x, end=True) for x in (user_BxW, item_BxW)),
-            (((1,), (1,)), ((0,), (0,))),
-            preferred_element_type=jnp.float32,
+            user_BxW, item_BxW, (((1,), (1,)), ((0,), (0,))), preferred_element_type=jnp.float32
         )
         outputs_B = self.rules.forward.logits * product_B
         if self.model.bias:

@@ -45,6 +45,10 @@ def _whole(strength: float) -> int:
     return int(_only(strength, max(1, round(strength))))
 
 
+def _auxiliary(task: str) -> Callable[[float], Changes]:
+    return _of("train.auxiliary_weight", model__auxiliary=task)
+
+
 def _slim(strength: float) -> Changes:
     return {"model.slim": 1 - strength}
 
@@ -68,6 +72,13 @@ AXES: dict[str, Axis] = {
     "prune": Axis("share of the weights that are pruned, gradually", _of("prune.sparsity")),
     "prune_one_shot": Axis("the same at once, then trained on", _of("prune.sparsity", prune__method="one_shot")),
     "prune_rewind": Axis("the same in rounds with rewinding", _of("prune.sparsity", prune__method="rewind")),
+    "quantize_weights": Axis("bits of the weights", _of("quantize.weight_bits", _whole)),
+    "quantize_activations": Axis("bits of what they multiply", _of("quantize.activation_bits", _whole)),
+    "quantize_after": Axis(
+        "bits of the weights after training", _of("quantize.weight_bits", _whole, quantize__when="after")
+    ),
+    "multi_task": Axis("weight of what a second head misses of the inputs", _auxiliary("inputs")),
+    "multi_token": Axis("weight of what a second head misses of the token after the next", _auxiliary("next")),
     "slim": Axis("share of heads, hidden units or channels that a retrained model lacks", _slim, "own", _SOURCE),
     "distill": Axis("share of the objective that a teacher gives", _of("distill.weight"), "teacher", _TEACHER),
     "experts": Axis("feed-forward branches of which a place takes one", _of("model.experts", _whole)),

@@ -73,6 +73,7 @@ def check(run: RunConfig) -> None:
     pruning.check(run.prune, run.train.steps)
     if run.prune.sparsity:
         _check_pruned(run)
+    _check_quantize(run)
 
 
 def _check_pruned(run: RunConfig) -> None:
@@ -83,8 +84,6 @@ def _check_pruned(run: RunConfig) -> None:
         raise ConfigError(f"{said} regularise.patience, whose best parameters may be those before the pruning")
     if pruning.rewinds(run.prune) and run.train.average != "none":
         raise ConfigError(f"prune.method: rewind; allowed: one_shot, gradual with train.average={run.train.average}")
-
-    _check_quantize(run)
 
 
 def _check_quantize(run: RunConfig) -> None:

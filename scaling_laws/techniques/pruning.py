@@ -46,6 +46,14 @@ class Event(NamedTuple):
     share: float
 
 
+def unread(prune: PruneConfig) -> tuple[str, ...]:
+    """Settings that nothing reads where others are as they are."""
+    if not prune.sparsity:
+        return ("method", "scope", "outer", "begin", "end", "events", "rounds", "rewind")
+    others = {"one_shot": ("end", "events", "rounds", "rewind"), "gradual": ("rounds", "rewind")}
+    return others.get(prune.method, ("begin", "end", "events"))
+
+
 def form(prune: PruneConfig) -> PruneConfig:
     """What a program depends on: whether anything is pruned."""
     return PruneConfig(sparsity=float(prune.sparsity > 0))

@@ -115,7 +115,9 @@ def test_a_strength_that_there_is_not_is_refused(name, strength, allowed):
 @pytest.mark.parametrize("name", axes.AXES)
 def test_every_axis_names_settings_that_there_are(name):
     axis = axes.AXES[name]
-    strength = {"crop": 2.0, "experts": 4.0}.get(name, 0.5 if axis.doc.startswith(("share", "one over")) else 1.0)
+    whole = {"crop", "experts", "quantize_weights", "quantize_activations", "quantize_after"}
+    only = {"flip", "separable", "gelu", "tanh", "swiglu"}
+    strength = 4.0 if name in whole else 1.0 if name in only else 0.5
     changed = replace(MIDDLE, axis.changes(strength))
     assert changed != MIDDLE
     assert axis.source in axes.SOURCES

@@ -130,3 +130,12 @@ def test_what_a_row_says_of_it():
 def test_the_identity_of_a_run_without_it_is_as_it_was():
     assert not any(path.startswith("prune") for path in config.non_defaults(run_of()))
     assert config.identity(pruned(), "") != config.identity(run_of(), "")
+
+
+def test_settings_that_nothing_reads_belong_to_no_identity():
+    baseline = replace(RunConfig(), {"prune.method": "rewind", "prune.outer": True, "prune.rounds": 7})
+    assert config.identity(baseline, "feed") == config.identity(RunConfig(), "feed")
+    gradual = replace(RunConfig(), {"prune.sparsity": 0.5})
+    assert config.identity(replace(gradual, {"prune.rounds": 7}), "feed") == config.identity(gradual, "feed")
+    for changes in ({"prune.events": 7}, {"prune.end": 0.6}, {"prune.outer": True}, {"prune.method": "one_shot"}):
+        assert config.identity(replace(gradual, changes), "feed") != config.identity(gradual, "feed")
