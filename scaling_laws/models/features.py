@@ -29,7 +29,7 @@ class Features(nn.Module):
 
     def readout(self, inputs):
         """(B, ...) numbers to (B, O)."""
-        x_BxF = inputs.reshape(len(inputs), -1).astype(self.model.dtype)
+        x_BxF = inputs.reshape(inputs.shape[0], -1).astype(self.model.dtype)
         features_BxW = activated(
             self.model.activation, dense(x_BxF, self.fixed("projection", x_BxF.shape[1]), end=True)
         )

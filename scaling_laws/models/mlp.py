@@ -46,7 +46,7 @@ class Mlp(nn.Module):
     @nn.compact
     def __call__(self, inputs):
         """(B, ...) numbers to (B, O) float32."""
-        x_BxF = inputs.reshape(len(inputs), -1).astype(self.model.dtype)
+        x_BxF = inputs.reshape(inputs.shape[0], -1).astype(self.model.dtype)
         if self.model.depth == 0:
             outputs_BxO = self.layer("linear", x_BxF, self.spec.outputs, jnp.float32)
         else:

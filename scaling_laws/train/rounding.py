@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from scaling_laws.models.hooks import Rounding
-from scaling_laws.models.rounding import rounded_to
+from scaling_laws.models.rounding import multiples, rounded_to, scales
 from scaling_laws.optim import tensor_names
 from scaling_laws.techniques import stored
 from scaling_laws.techniques.quantization import QuantizeConfig
@@ -32,6 +32,26 @@ def weights(form: QuantizeConfig, params: Any, numbers: Any) -> Any:
         return rounded_to(leaf, largest(form, names, leaf), numbers["quantize.weight_steps"])
 
     return jax.tree_util.tree_map_with_path(one, params)
+
+
+def parts(form: QuantizeConfig, names: tuple[str, ...], matrix: jax.Array, steps: Any) -> tuple[jax.Array, jax.Array]:
+    """(whole numbers as float32, scales) of a matrix, whose product `together` makes again: as many scales as are
+    stored (`stored.n_scales`)."""
+    scale = scales(largest(form, names, matrix), steps)
+    whole = multiples(matrix, scale, steps)
+    if form.granularity != "group":
+        return whole, scale
+    each = slice(None, None, form.group)
+    return whole, scale[..., each, :] if stored.inputs_axis(names) == -2 else scale[..., each]
+
+
+def together(form: QuantizeConfig, names: tuple[str, ...], whole: jax.Array, scale: jax.Array) -> jax.Array:
+    """The rounded matrix, bit for bit as in `weights`."""
+    axis = stored.inputs_axis(names)
+    if form.granularity == "group":
+        scale = jnp.repeat(scale, form.group, axis=axis)
+        scale = jax.lax.slice_in_dim(scale, 0, whole.shape[axis], axis=axis % whole.ndim)
+    return scale * whole
 
 
 def largest(form: QuantizeConfig, names: tuple[str, ...], matrix: jax.Array) -> jax.Array:

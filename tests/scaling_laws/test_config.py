@@ -153,6 +153,16 @@ def test_identity_is_the_hash_of_what_differs_from_the_defaults():
     assert c.identity(changed, "other") != c.identity(changed, "corpus")
 
 
+def test_the_settings_of_a_row_make_the_run_again():
+    for changes in ({}, {"quantize.weight_bits": 4, "model.tie_embeddings": True, "train.parametrization": "standard"}):
+        run = c.replace(c.RunConfig(), changes)
+        again = c.of_settings(json.loads(json.dumps(c.non_defaults(run))))
+        assert c.non_defaults(again) == c.non_defaults(run)
+        assert again.model == dataclasses.replace(run.model, head_init=again.model.head_init)
+    with pytest.raises(c.ConfigError, match=r"model\.widht: no such field; did you mean model\.width"):
+        c.of_settings({"model.widht": 3})
+
+
 @pytest.mark.parametrize("path", [path for path in RUN_PATHS if TYPES[path] is float])
 def test_one_and_one_point_zero_are_the_same_run(path):
     whole = max(1, int(FIELDS[path].metadata["low"]))
@@ -173,7 +183,8 @@ def other_value(path):
 @pytest.mark.parametrize("path", [path for path in RUN_PATHS if other_value(path) is not None])
 def test_identity_moves_with_results_and_only_with_them(path):
     rounded = {"quantize.weight_bits": 4, "quantize.granularity": "group"}  # without which the rest is not read
-    base = c.replace(c.RunConfig(), rounded if path.startswith("quantize.") else {})
+    pruned = {"prune.sparsity": 0.5, "prune.method": "rewind" if path in ("prune.rounds", "prune.rewind") else "gradual"}
+    base = c.replace(c.RunConfig(), {"quantize": rounded, "prune": pruned}.get(path.split(".")[0], {}))
     moved = c.identity(c.replace(base, {path: other_value(path)}), "x") != c.identity(base, "x")
     assert moved == (FIELDS[path].metadata["identity"] and path != "task.path")
 

@@ -16,6 +16,7 @@ from scaling_laws.models.convolution import convolve, depthwise
 from scaling_laws.models.hooks import Hooks, Rounding
 from scaling_laws.models.layers import dense
 from scaling_laws.models.rounding import rounded_to
+from scaling_laws.techniques import stored
 from scaling_laws.techniques.quantization import steps
 from scaling_laws.train import rounding, state
 from scaling_laws.train.shape import Shape
@@ -128,6 +129,19 @@ def test_rows_that_are_looked_up_and_stacked_layers_have_scales_of_their_own():
     for granularity in GRANULARITIES:
         each = [rounded(layer, granularity=granularity, group=4) for layer in stack]
         same(rounded(stack, granularity=granularity, group=4), np.stack(each))
+
+
+@pytest.mark.parametrize("granularity", GRANULARITIES)
+def test_what_is_stored_makes_the_rounded_matrix_again(granularity):
+    form = QuantizeConfig(weight_bits=8, granularity=granularity, group=4)
+    matrix = np.random.default_rng(0).normal(size=(2, 7, 10)).astype(np.float32)
+    for names in (("up",), ("embedding",)):
+        split = quick_jit(functools.partial(rounding.parts, form, names))
+        whole, scale = split(matrix, np.float32(3.5))
+        assert set(np.unique(whole).tolist()) <= set(range(-3, 4))
+        assert scale.size == stored.n_scales(form, names, matrix.shape)
+        again = quick_jit(functools.partial(rounding.together, form, names))(whole, scale)
+        same(again, rounded(matrix, names, bits=3, granularity=granularity, group=4))
 
 
 def test_the_error_falls_with_bits_and_with_what_shares_a_scale():
