@@ -8,6 +8,7 @@ from scaling_laws.compute import Counts
 from scaling_laws.config import RunConfig
 from scaling_laws.spec import Spec
 from scaling_laws.techniques import catalog
+from scaling_laws.techniques.quantization import FULL
 
 
 def describe(
@@ -51,6 +52,11 @@ def describe(
         "n_params": counts.n_params,
         "n_non_embedding": counts.n_non_embedding,
         "n_effective": counts.n_effective,
+        "n_active": counts.n_active if counts.n_active < counts.n_params else None,
+        "experts": run.model.experts,
+        "density": 1 - run.prune.sparsity,
+        "weight_bits": run.quantize.weight_bits or FULL,
+        "activation_bits": run.quantize.activation_bits or FULL,
         "tokens": tokens,
         "unique_tokens": min(tokens, read),
         "epochs": tokens / unique_tokens,

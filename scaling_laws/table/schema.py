@@ -18,7 +18,7 @@ from scaling_laws.spec import LOSSES
 # 4: own_steps, averaged_loss, averaged_loss_se; trunk filled; lr_source; signs of instability on the curve;
 # 5: base_width, base_depth; 6: loss_kind, and the scores beside the loss, accuracy to mean_absolute_error;
 # 7: source_run, finetune_tokens, pretrain_flops, frozen_params;
-# 8: nonzero_params, teacher_run, extra_flops, model_bytes
+# 8: n_active, experts, density, weight_bits, activation_bits, nonzero_params, teacher_run, extra_flops, model_bytes
 VERSION = 8
 VERSION_KEY = b"scaling_laws.version"
 REQUIRED = object()  # the default of a column that a row must bring along
@@ -88,6 +88,11 @@ RUN_COLUMNS = (
     Column("nonzero_params", int, "parameters", "those of n_params that pruning leaves; flops count all of them", None),
     Column("n_non_embedding", int, "parameters", "N without embedding, positions and head"),
     Column("n_effective", int, "parameters", "N by products a token, attention's included"),
+    Column("n_active", int, "parameters", "those of n_params that one place uses, where not all: of experts one", None),
+    Column("experts", int, "", "feed-forward branches a block, of which a place takes one", 1),
+    Column("density", float, "", "share of the weights that pruning leaves, of those that it is about", 1.0),
+    Column("weight_bits", int, "bits", "of the weights that are rounded; 32: none are", 32),
+    Column("activation_bits", int, "bits", "of what they multiply; 32: in full precision", 32),
     Column("tokens", int, "tokens", "D: tokens trained on"),
     Column("unique_tokens", int, "tokens", "U: distinct tokens of the train split that were read"),
     Column("epochs", float, "", "passes over the train split: tokens / its length"),

@@ -12,6 +12,7 @@ import dataclasses
 from scaling_laws.fields import setting
 
 LEAST, MOST = 2, 8  # bits
+FULL = 32  # of a number that is not rounded
 GRANULARITIES = ("tensor", "channel", "group")
 WHENS = ("training", "after")
 ROUNDED = ("weight", "activation")  # the first word of the settings of their bits

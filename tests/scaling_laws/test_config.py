@@ -183,7 +183,8 @@ def other_value(path):
 @pytest.mark.parametrize("path", [path for path in RUN_PATHS if other_value(path) is not None])
 def test_identity_moves_with_results_and_only_with_them(path):
     rounded = {"quantize.weight_bits": 4, "quantize.granularity": "group"}  # without which the rest is not read
-    pruned = {"prune.sparsity": 0.5, "prune.method": "rewind" if path in ("prune.rounds", "prune.rewind") else "gradual"}
+    method = "rewind" if path in ("prune.rounds", "prune.rewind") else "gradual"
+    pruned = {"prune.sparsity": 0.5, "prune.method": method}
     base = c.replace(c.RunConfig(), {"quantize": rounded, "prune": pruned}.get(path.split(".")[0], {}))
     moved = c.identity(c.replace(base, {path: other_value(path)}), "x") != c.identity(base, "x")
     assert moved == (FIELDS[path].metadata["identity"] and path != "task.path")

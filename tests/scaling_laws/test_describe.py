@@ -30,6 +30,14 @@ def test_counts_by_hand():
     assert described(model__remat=True)["hardware_flops"] > row["flops"]
 
 
+def test_what_laws_of_techniques_read():
+    names = ("experts", "n_active", "density", "weight_bits", "activation_bits")
+    row, odd = described(), described(model__experts=3, prune__sparsity=0.75, quantize__weight_bits=4)
+    assert [row[name] for name in names] == [1, None, 1.0, 32, 32]
+    up_and_down = 2 * 8 * 32  # of one expert, of which a place takes one of three
+    assert [odd[name] for name in names] == [3, odd["n_params"] - 2 * up_and_down, 0.25, 4, 32]
+
+
 @pytest.mark.parametrize("unique, epochs, read", [(10**6, 0.0064, 6400), (3200, 2.0, 3200)])
 def test_unique_tokens_are_those_that_were_read(unique, epochs, read):
     row = described(unique)

@@ -164,6 +164,10 @@ def test_columns_that_a_file_lacks_are_null_or_neutral(tmp_path):
         "base_width": 0,
         "base_depth": 0,
         "loss_kind": "cross_entropy",
+        "experts": 1,
+        "density": 1.0,
+        "weight_bits": 32,
+        "activation_bits": 32,
     }
     assert present == {"run_id": "x", "loss": 2.5} | neutral
 
@@ -243,10 +247,13 @@ def test_a_parquet_of_the_sixth_version_is_read(workdir):
 def test_a_parquet_of_the_seventh_version_is_read(workdir):
     """It had nothing of techniques but their names and strengths."""
     path, now = workdir / "runs.parquet", read_runs(workdir)
-    added = ["nonzero_params", "teacher_run", "extra_flops", "model_bytes"]
-    packed.write(now.drop_columns(added).replace_schema_metadata({"scaling_laws.version": "7"}), path)
+    empty = ["n_active", "nonzero_params", "teacher_run", "extra_flops", "model_bytes"]
+    full = {"experts": 1, "density": 1.0, "weight_bits": 32, "activation_bits": 32}
+    older = now.drop_columns([*empty, *full]).replace_schema_metadata({"scaling_laws.version": "7"})
+    packed.write(older, path)
     assert read_runs(path).equals(now)
-    assert all(now[name].null_count == len(now) for name in added)
+    assert all(now[name].null_count == len(now) for name in empty)
+    assert all(set(now[name].to_pylist()) == {value} for name, value in full.items())
 
 
 def test_result_hash_sees_results_and_nothing_else(tmp_path):
