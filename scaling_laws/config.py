@@ -23,6 +23,7 @@ from scaling_laws.fields import said as said
 from scaling_laws.fields import setting
 from scaling_laws.techniques import distillation, pruning, quantization, regularisation, section
 from scaling_laws.techniques.augmentation import AugmentConfig as AugmentConfig
+from scaling_laws.techniques.boosting import BoostConfig as BoostConfig
 from scaling_laws.techniques.distillation import DistillConfig as DistillConfig
 from scaling_laws.techniques.pruning import PruneConfig as PruneConfig
 from scaling_laws.techniques.quantization import QuantizeConfig as QuantizeConfig
@@ -271,6 +272,7 @@ class RunConfig:
     quantize: QuantizeConfig = dataclasses.field(default_factory=QuantizeConfig)
     transfer: TransferConfig = dataclasses.field(default_factory=TransferConfig)
     distill: DistillConfig = dataclasses.field(default_factory=DistillConfig)
+    boost: BoostConfig = dataclasses.field(default_factory=BoostConfig)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 from analysis.figures import over_members as figure
 from analysis.figures import static, style
 from analysis.over_members import ROW, OverMembers, over_members
-from experiments.ensembles.study import SPLIT, Made
+from experiments.ensembles.study import WHOLE, Made
 from scaling_laws.sweep.show import align
 from scaling_laws.units import of_row
 
@@ -20,12 +20,15 @@ def write(found: Sequence[Made], workdir: Path) -> None:
     """ensembles.csv, the figure, and a line of each size; a law where an arm has several sizes."""
     arms, laws = matrices(found), {}
     for name, (members_K, losses_SxK) in arms.items():
-        if len(members_K) > 1 and SPLIT not in name:
+        if len(members_K) > 1 and name.endswith(WHOLE):
             laws[name] = over_members(members_K, losses_SxK)
     lines = rows(found, arms, laws)
     style.write_atomically(workdir / FILE, style.csv_bytes(lines, ROW))
     cells = [[_text(line[name]) for name in ROW] for line in lines]
     print("\n".join(align([list(ROW), *cells])))
+    for one in found:
+        if one.row["technique"].endswith("stacking"):
+            print(f"seed {one.seed}: {beside_best(one)}")
     for name, law in laws.items():
         print(f"{name}: {said(law)}")
     if arms:
@@ -65,6 +68,15 @@ def rows(
             line |= {"reach": float(law.reaches[place]) if law else ""}
             lines.append(line)
     return lines
+
+
+def beside_best(one: Made) -> str:
+    """An ensemble beside the best of its members on the held-out examples."""
+    best = min(one.members, key=lambda row: row["loss"])
+    name = f"{best['family']} {best['width']} x {best['depth']}"
+    gain = (one.row["loss"] - best["loss"]) / best["loss_se"]
+    losses = f"{one.row['loss']:.4f} ± {one.row['loss_se']:.4f} beside {best['loss']:.4f} ± {best['loss_se']:.4f}"
+    return f"{losses} of {name}, the best of {one.size}: {gain:+.2f} of its standard errors"
 
 
 def said(law: OverMembers) -> str:

@@ -25,6 +25,7 @@ class Group:
     kind: str
     base: PlannedRun
     members: tuple[PlannedRun, ...]
+    beside: tuple[PlannedRun, ...] = ()  # trained for it and no members: of a stack each member's runs, fold by fold
 
     @property
     def size(self) -> int:
@@ -49,17 +50,50 @@ def ensembles(kind: str, base: PlannedRun, sizes: Sequence[int], facts: TaskFact
     found = []
     for size in sizes:
         run = base.run
+        bagged = kind == "bagging"
         if split:
             run = config.replace(run, {"model.width": narrowed(run.model, facts.spec, base.counts.n_params / size)})
-        members = tuple(planned(member(run, place), base, facts) for place in range(size))
+        members = tuple(planned(member(run, place, bagged), base, facts) for place in range(size))
         found.append(Group(kind, base, members))
     return found
 
 
-def member(run: RunConfig, place: int) -> RunConfig:
-    """The `place`-th member, from 0, of the ensemble whose first one has the seed of `run`."""
+def stacks(bases: Sequence[PlannedRun], folds: int, facts: TaskFacts) -> list[Group]:
+    """Of each seed a stack of all its runs, each of them also trained without one of the `folds` parts of the train
+    split. Raises ConfigError for fewer than two folds, and a task without examples of one target."""
+    if facts.spec.source != "examples" or facts.spec.targets > 1:
+        raise ConfigError("--kind: stacking; allowed: deep, bagging where no table of examples is read")
+    if folds < 2:
+        raise ConfigError(f"--folds: {folds}; allowed: 2 or more")
+    found = []
+    for seed in dict.fromkeys(base.run.train.seed for base in bases):
+        own = tuple(base for base in bases if base.run.train.seed == seed)
+        parts = tuple(
+            planned(config.replace(base.run, {"train.folds": folds, "train.fold": fold}), base, facts)
+            for base in own
+            for fold in range(folds)
+        )
+        found.append(Group("stacking", own[0], own, parts))
+    return found
+
+
+def boosts(base: PlannedRun, sizes: Sequence[int], rate: float, facts: TaskFacts) -> list[Group]:
+    """Stages of boosting beside a run of the sweep, which is the first of them. Raises ConfigError for a task without
+    examples of one target."""
+    if facts.spec.source != "examples" or facts.spec.targets > 1:
+        raise ConfigError("--kind: boosting; allowed: deep, bagging where no table of examples is read")
+    chain = [base]
+    for place in range(1, max(sizes)):
+        changes = {"boost.previous": chain[-1].run_id, "boost.rate": rate}
+        chain.append(planned(config.replace(member(base.run, place), changes), base, facts))
+    return [Group("boosting", base, tuple(chain[:size])) for size in sizes]
+
+
+def member(run: RunConfig, place: int, bagged: bool = False) -> RunConfig:
+    """The `place`-th member, from 0, of the ensemble whose first one has the seed of `run`; on a bag of its own."""
     seed = run.train.seed + STRIDE * place
-    return config.replace(run, {"train.seed": seed, "train.data_seed": seed})
+    changes = {"train.seed": seed, "train.data_seed": seed}
+    return config.replace(run, changes | ({"train.bag": seed + 1} if bagged else {}))
 
 
 def planned(run: RunConfig, base: PlannedRun, facts: TaskFacts) -> PlannedRun:

@@ -26,10 +26,16 @@ def identity(settings: Mapping[str, Any]) -> str:
 
 
 def row(
-    kind: str, members: Sequence[Mapping[str, Any]], found: Mapping[str, Any], about: Mapping[str, Any], strength: float
+    kind: str,
+    members: Sequence[Mapping[str, Any]],
+    found: Mapping[str, Any],
+    about: Mapping[str, Any],
+    strength: float,
+    beside: Sequence[Mapping[str, Any]] = (),
 ) -> Row:
     """The row of an ensemble of the `kind`, of rows in their order; `found`: its loss and scores; `about`: settings of
-    the ensemble beside its members. A column of which every member has another value says none."""
+    the ensemble beside its members; `beside`: rows of what was trained for it and is no member. Sizes that are not the
+    same in all are 0."""
     first = members[0]
     settings = {"kind": kind, "members": [member["run_id"] for member in members], **about}
     said = {f"ensemble.{name}": value for name, value in settings.items()}
@@ -46,17 +52,17 @@ def row(
         "purpose": PURPOSE,
         "technique": own + ("ensemble" if kind in ("deep", "bagging") else kind),
         "strength": first["strength"] + strength,
-        "extra_flops": _extra(members),
+        "extra_flops": _extra(members, beside),
         "pretrain_flops": _behind(members),
         "config": json.dumps(json.loads(first["config"]) | said, sort_keys=True),
         **found,
     }
 
 
-def _extra(members: Sequence[Mapping[str, Any]]) -> float | None:
+def _extra(members: Sequence[Mapping[str, Any]], beside: Sequence[Mapping[str, Any]]) -> float | None:
     """What all took but the first one's own steps."""
-    others = sum(member["flops"] for member in members[1:])
-    return (others + sum(member["extra_flops"] or 0.0 for member in members)) or None
+    others = sum(row["flops"] for row in (*members[1:], *beside))
+    return (others + sum(row["extra_flops"] or 0.0 for row in (*members, *beside))) or None
 
 
 def _behind(members: Sequence[Mapping[str, Any]]) -> float | None:

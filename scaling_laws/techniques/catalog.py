@@ -14,7 +14,7 @@ from scaling_laws.config import (
     on_trunk,
 )
 from scaling_laws.spec import Spec
-from scaling_laws.techniques import augmentation, distillation, pruning, quantization, regularisation, section
+from scaling_laws.techniques import augmentation, boosting, distillation, pruning, quantization, regularisation, section
 
 SECTIONS = ("augment", "regularise", "distill")  # of the settings whose numbers are arguments of the compiled step
 
@@ -49,7 +49,7 @@ def of(run: RunConfig) -> tuple[str, float]:
     stronger. Each by itself stands in the column `config`.
     """
     strengths = section.in_use(run.augment) | regularisation.strengths(run.regularise)
-    strengths |= quantization.strengths(run.quantize) | _transfer(run)
+    strengths |= quantization.strengths(run.quantize) | _transfer(run) | boosting.strengths(run.boost)
     strengths |= {"prune": run.prune.sparsity} if run.prune.sparsity else {}
     strengths |= distillation.strengths(run.distill) | ({"bag": 1.0} if run.train.bag else {})
     return "+".join(strengths) or "none", sum(strengths.values(), 0.0)
@@ -60,6 +60,7 @@ def check(run: RunConfig) -> None:
     could work on."""
     model, dropout = run.model, run.regularise.dropout
     distillation.check(run.distill)
+    boosting.check(run.boost)
     if dropout and not families.of(model).drops(model):
         raise ConfigError(
             f"regularise.dropout: {dropout:g}; allowed: 0 with model.family={model.family} of depth {model.depth}, "
@@ -111,6 +112,7 @@ def check_task(run: RunConfig, spec: Spec) -> None:
     regularisation.check(run.regularise, spec)
     pruning.check_counts(run.prune, families.count_run(run, spec), run.model.family)
     distillation.check_task(run.distill, spec)
+    boosting.check_task(run.boost, bool(section.in_use(run.augment)), spec)
 
 
 def _transfer(run: RunConfig) -> dict[str, float]:

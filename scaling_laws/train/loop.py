@@ -20,7 +20,7 @@ from scaling_laws.config import RunConfig
 from scaling_laws.tasks import order
 from scaling_laws.tasks.task import Task
 from scaling_laws.techniques import stored
-from scaling_laws.train import kept, takeover, teacher
+from scaling_laws.train import boosting, kept, takeover, teacher
 from scaling_laws.train import state as states
 from scaling_laws.train.functions import DataForms
 from scaling_laws.train.layout import Layout
@@ -52,16 +52,30 @@ def curve_steps(steps: int, points: int, absolute: bool = False) -> list[int]:
     return sorted({round(s) for s in spaced.tolist()} | {steps})
 
 
-def training_data(run: RunConfig, task: Task, workdir: Path) -> dict[str, np.ndarray]:
-    """The arrays to train such runs on, those of what they learn from in `workdir` among them."""
-    return order.training(task) | takeover.teaching(run, workdir)
+def data_of(run: RunConfig, task: Task, workdir: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """The arrays to train such runs on and those for evaluations, those of what they rest on in `workdir` among
+    them."""
+    train, evaluated = boosting.offsets(run, task, workdir)
+    return order.training(task) | takeover.teaching(run, workdir) | train, order.evaluation(task) | evaluated
 
 
 def programs_of(run: RunConfig, task: Task, layout: Layout, workdir: Path = Path()) -> Programs:
     """The programs that train such runs, of `workdir`, on a task, built once in this process."""
-    forms = DataForms.of(training_data(run, task, workdir), order.evaluation(task))
+    return programs_for(run, task, layout, workdir, *data_of(run, task, workdir))
+
+
+def programs_for(
+    run: RunConfig,
+    task: Task,
+    layout: Layout,
+    workdir: Path,
+    train: dict[str, np.ndarray],
+    evaluated: dict[str, np.ndarray],
+) -> Programs:
+    """The same for these arrays."""
     taught_by = teacher.of(run, workdir, task.spec, task.content_hash)
-    return programs(Shape.of(run, task.spec, taught_by and taught_by.form), layout, forms)
+    shape = Shape.of(run, task.spec, taught_by and taught_by.form)
+    return programs(shape, layout, DataForms.of(train, evaluated))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,11 +96,10 @@ class _Pack:
         self.members = [Member(order, task, folder, say) for order in orders]
         self.train, self.task, self.folder, self.say = orders[0].run.train, task, folder, say
         began = time.perf_counter()
-        self.programs = programs_of(orders[0].run, task, layout, folder)
+        arrays = data_of(orders[0].run, task, folder)
+        self.programs = programs_for(orders[0].run, task, layout, folder, *arrays)
         self.compile_seconds = time.perf_counter() - began
-        self.data, self.eval_data = self.programs.place_data(
-            training_data(orders[0].run, task, folder), order.evaluation(task)
-        )
+        self.data, self.eval_data = self.programs.place_data(*arrays)
         self.hyper = stack([member.hyper for member in self.members])
         self.done, restored = self._restored()
         self.state = self.programs.place_states(restored)

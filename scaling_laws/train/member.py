@@ -14,7 +14,7 @@ from scaling_laws.tasks import measured, metrics, samples
 from scaling_laws.tasks import order as reading_order
 from scaling_laws.tasks.task import Task
 from scaling_laws.techniques import pruning
-from scaling_laws.train import saved, source, stopping, takeover, teacher
+from scaling_laws.train import boosting, saved, source, stopping, takeover, teacher
 from scaling_laws.train.checkpoint import Checkpoints
 from scaling_laws.train.health import Health
 from scaling_laws.train.pruning import Pruner
@@ -101,6 +101,7 @@ class Member:
         validation.validate_run(order.run)
         validation.check_task(order.run, task.spec)
         self.folder, self.source = folder, source.of(order.run, folder)
+        self.stages = boosting.stages(order.run, folder, task.content_hash)
         self.teacher = teacher.of(order.run, folder, task.spec, task.content_hash)
         self.order, self.run, self.task = order, order.run, task
         self.run_id = config.identity(order.run, task.content_hash)
@@ -273,14 +274,19 @@ class Member:
             "averaged_loss": None,
             "averaged_loss_se": None,
             "nonzero_params": None,
-            "pretrain_flops": source.flops(self.source, self.teacher and self.teacher.row),
-            "extra_flops": self.teacher and float(self.teacher.counts.forward * row["tokens"]),
+            "pretrain_flops": source.flops(self.source, self.teacher and self.teacher.row, *self.stages[-1:]),
+            "extra_flops": self._extra_flops(row["tokens"]),
             "resumed": progress.resumed,
             "tokens_per_second": trained / progress.step_seconds if progress.step_seconds else None,
             "step_seconds": progress.step_seconds,
             "eval_seconds": progress.eval_seconds,
         }
         return row | final
+
+    def _extra_flops(self, tokens: int) -> float | None:
+        """What the forward passes of a teacher, and of the stages before, take; None without either."""
+        taught = float(self.teacher.counts.forward * tokens) if self.teacher else 0.0
+        return taught + (boosting.forward_flops(self.stages, self.task) or 0.0) or None
 
     def settled(self, row: Row) -> None:
         """Drop the checkpoints, and tell the watcher settings and what the run ended at."""

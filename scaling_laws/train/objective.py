@@ -19,6 +19,7 @@ from scaling_laws.models.layers import WATCHED
 from scaling_laws.models.loss import cross_entropy, example_losses
 from scaling_laws.parametrization import Rules
 from scaling_laws.train import augment, penalties, rounding, teaching
+from scaling_laws.train.boosting import OFFSET
 from scaling_laws.train.reading import Data
 from scaling_laws.train.shape import Shape
 
@@ -55,14 +56,15 @@ class Objective:
         params: Any,
         data: Data,
         examples: tuple[Any, Any],
+        starts_B: Any,
         *,
         with_sums: bool = False,
         collections: Sequence[str] = (),
         with_outputs: bool = False,
         rngs: Mapping[str, Any] | None = None,
     ) -> Seen:
-        """A batch of (inputs, targets) under the model with `params`; of what it sows `collections` are kept: WATCHED,
-        BALANCE, AUXILIARY."""
+        """A batch of (inputs, targets), those at `starts` of `data`, under the model with `params`; of what it sows
+        `collections` are kept: WATCHED, BALANCE, AUXILIARY."""
         spec, variables = self.shape.spec, {"params": params}
         inputs, targets = examples
         about: dict[str, Any] = {"mutable": list(collections), "rngs": rngs}
@@ -78,6 +80,8 @@ class Objective:
             losses_BxL, log_z_BxL, mean_BxL = found
             return Seen(losses_BxL.mean(axis=1), log_z_BxL, log_z_BxL - mean_BxL, outputs_BxLxO, sown)
         outputs_BxO, sown = self.module.apply(variables, inputs, **about)
+        if OFFSET in data:
+            outputs_BxO += data[OFFSET][starts_B]
         weights_O = data.get("class_weights")
         losses_B = example_losses(spec, outputs_BxO, targets, weights_O)
         log_z_B = spread_B = None
@@ -86,11 +90,13 @@ class Objective:
             spread_B = example_losses(spec, outputs_BxO, jnp.full_like(outputs_BxO, 1 / spec.outputs), weights_O)
         return Seen(losses_B, log_z_B, spread_B, outputs_BxO, sown)
 
-    def evaluated(self, params: Any, numbers: Any, data: Data, examples: tuple[Any, Any]) -> Seen:
-        """A batch of (inputs, targets) under the model as it is evaluated, with what is seen by who watches."""
+    def evaluated(self, params: Any, numbers: Any, data: Data, examples: tuple[Any, Any], starts_B: Any) -> Seen:
+        """A batch of (inputs, targets), those at `starts`, under the model as it is evaluated, with what it sows as
+        WATCHED."""
         quantize = self.shape.techniques.quantize
         with hooks.during(Hooks(rounding=rounding.activations(quantize, numbers))):
-            return self.seen(rounding.weights(quantize, params, numbers), data, examples, collections=[WATCHED])
+            used = rounding.weights(quantize, params, numbers)
+            return self.seen(used, data, examples, starts_B, collections=[WATCHED])
 
     def __call__(self, params: Any, numbers: Any, data: Data, starts_B: Any, step: Any) -> tuple[Any, Any]:
         """What is minimised, and the mean loss, the examples as they are trained on; `step` were taken before.
@@ -107,7 +113,7 @@ class Objective:
         used = rounding.weights(quantize, params, numbers) if quantize.when == "training" else params
         with hooks.during(active):
             about = {"with_sums": sums, "with_outputs": taught, "collections": collections}
-            seen = self.seen(used, data, examples, **about, rngs=rngs)
+            seen = self.seen(used, data, examples, starts_B, **about, rngs=rngs)
         loss = minimised = seen.losses_B.mean()
         if smoothed:
             minimised += numbers["regularise.label_smoothing"] * (seen.spread.mean() - loss)

@@ -72,7 +72,7 @@ class Step:
 
         def part(starts: jax.Array) -> Any:
             examples = read(self.shape.spec, data, starts, numbers["data_seed"])
-            seen = self.objective.evaluated(params, numbers, data, examples)
+            seen = self.objective.evaluated(params, numbers, data, examples, starts)
             return seen.losses_B, self._signs(seen.sown[WATCHED]), seen.outputs
 
         if self.shape.parts == 1:

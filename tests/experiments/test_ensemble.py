@@ -81,3 +81,26 @@ def test_ensembles_of_each_size_and_seed_are_rows_beside_their_members(call, cap
 def test_numbers_that_are_none_are_refused(call, capsys):
     assert call("--members=0,2") == 2
     assert capsys.readouterr().err == "error: --members: 0; allowed: 1 or more\n"
+
+
+def test_a_stack_counts_the_runs_of_its_folds(call, capsys):
+    settings = ["--config.model.width=0", "--config.sweep.widths=4,6", "--config.sweep.seeds=0"]
+    assert call("--kind=stacking", "--folds=2", "--members=1", *settings) == 0
+    (row,), trained = made(call)
+    assert (row["technique"], row["strength"], row["width"]) == ("stacking", 1.0, 0)
+    assert row["flops"] + row["extra_flops"] == sum(one["flops"] for one in trained)
+    assert len(trained) == 2 + 2 * 2
+    assert row["n_params"] == sum({one["n_params"] for one in trained})
+    assert "the best of 2:" in capsys.readouterr().out
+
+
+def test_stages_are_trained_one_after_the_other(call):
+    assert call("--kind=boosting", "--members=1,3", "--rate=0.5", "--nomemory_split", "--config.sweep.seeds=0") == 0
+    derived, trained = made(call)
+    assert call.packs == [1, 1, 1]
+    assert {row["technique"] for row in derived} == {"boosting"}
+    alone, three = sorted(derived, key=lambda row: row["strength"])
+    (first,) = [row for row in trained if row["technique"] == "none"]
+    assert (alone["loss"], alone["strength"]) == (first["loss"], 0.0)
+    assert three["flops"] + three["extra_flops"] == sum(row["flops"] + (row["extra_flops"] or 0) for row in trained)
+    assert three["pretrain_flops"] is None

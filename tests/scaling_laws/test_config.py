@@ -213,7 +213,8 @@ def test_no_setting_names_a_place_in_the_workdir():
     ]
     # files and workdirs that are read alone, columns, and run_ids
     found = ["task.path", "task.target", "task.ignore", "transfer.source", "transfer.source_workdir"]
-    found += ["distill.teacher", "distill.teacher_workdir", "sweep.rule"]
+    found += ["distill.teacher", "distill.teacher_workdir", "boost.previous", "boost.previous_workdir"]
+    found += ["sweep.rule"]
     assert texts == found
     for path in ("sotu", "../../etc/x", "/", "\0"):
         run = c.replace(c.RunConfig(), {"task.path": path})

@@ -5,7 +5,7 @@ Dimension letters: K members, B batch, L length, O outputs.
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -13,13 +13,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from scaling_laws import parametrization
-from scaling_laws.ensembles.member import Member
 from scaling_laws.models.build import build
 from scaling_laws.models.loss import cross_entropy, example_losses
 from scaling_laws.spec import Spec
 from scaling_laws.tasks import order
 from scaling_laws.tasks.task import Task
 from scaling_laws.train import state as states
+from scaling_laws.train.finished import Finished
 from scaling_laws.train.reading import Data, blank, read
 from scaling_laws.train.shape import Shape
 from scaling_laws.train.teacher import Form
@@ -37,7 +37,7 @@ class Evaluated:
 
 
 def evaluate(
-    members: Sequence[Member],
+    members: Sequence[Finished],
     task: Task,
     split: str = "heldout",
     weights: Sequence[float] | None = None,
@@ -49,21 +49,44 @@ def evaluate(
     `weights`: of each member's logits or probabilities; None: equal ones of sum 1. One member alone is, bit for bit,
     what its own evaluation was.
     """
-    train = members[0].run.train
+    places = order.evaluated(task, split, members[0].run.train.eval_tokens)
+    starts = places + np.int32(order.offset(task, split))
+    losses, outputs = _evaluated(members, task, order.evaluation(task), starts, weights, average)
+    return Evaluated(losses.astype(float), places, outputs)
+
+
+def outputs(
+    members: Sequence[Finished], task: Task, arrays: Mapping[str, np.ndarray], weights: Sequence[float] | None = None
+) -> np.ndarray:
+    """(n, O) outputs of members, summed by `weights` as in `evaluate`, for all of `arrays` (`order.training`,
+    `order.evaluation`) of a task whose examples have one target, in their order and as they are, not augmented."""
+    starts = np.arange(len(arrays["targets"]), dtype=np.int32)
+    _, found = _evaluated(members, task, arrays, starts, weights, "logits")
+    assert found is not None, "a text has no outputs of examples"
+    return found
+
+
+def _evaluated(
+    members: Sequence[Finished],
+    task: Task,
+    arrays: Mapping[str, np.ndarray],
+    starts: np.ndarray,
+    weights: Sequence[float] | None,
+    average: str,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Losses (n,) and outputs (n, O) of the examples at `starts` of `arrays`."""
     shape = Shape.of(members[0].run, task.spec)
     average = average if len(members) > 1 else "logits"
     program = _program(tuple(member.form for member in members), task.spec, shape.parts, average)
     weights_K = np.full(len(members), 1 / len(members)) if weights is None else np.asarray(weights)
     parameters = [dict(member.parameters) for member in members]
-    data = jax.device_put(order.evaluation(task))
-    places = order.evaluated(task, split, train.eval_tokens)
-    starts = places + np.int32(order.offset(task, split))
+    about = (parameters, weights_K.astype(np.float32), jax.device_put(dict(arrays)))
     padded = np.concatenate([starts, np.zeros(-len(starts) % shape.eval_batch, np.int32)])
-    about = (parameters, weights_K.astype(np.float32), data, np.int32(train.data_seed))
-    found = [jax.device_get(program(*about, batch)) for batch in padded.reshape(-1, shape.eval_batch)]
-    losses = np.concatenate([losses_B for losses_B, _ in found])[: len(places)]
-    outputs = None if task.spec.targets > 1 else np.concatenate([each for _, each in found])[: len(places)]
-    return Evaluated(losses.astype(float), places, outputs)
+    batches, data_seed = padded.reshape(-1, shape.eval_batch), np.int32(members[0].run.train.data_seed)
+    found = [jax.device_get(program(*about, data_seed, batch)) for batch in batches]
+    losses = np.concatenate([losses_B for losses_B, _ in found])[: len(starts)]
+    outputs = None if task.spec.targets > 1 else np.concatenate([each for _, each in found])[: len(starts)]
+    return losses, outputs
 
 
 def mixed(outputs: Sequence[Any], weights_K: Any, average: str) -> Any:

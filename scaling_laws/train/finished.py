@@ -1,4 +1,4 @@
-"""A finished run as a member of an ensemble."""
+"""A finished run as others use it: its row, its settings, its parameters."""
 
 import dataclasses
 import json
@@ -15,7 +15,7 @@ from scaling_laws.train.teacher import Form
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Member:
+class Finished:
     """A row of the runs table, its settings, and the run's last parameters by name."""
 
     row: Mapping[str, Any]
@@ -23,7 +23,7 @@ class Member:
     parameters: Mapping[str, np.ndarray]
 
     @classmethod
-    def of(cls, row: Mapping[str, Any], workdir: Path) -> "Member":
+    def of(cls, row: Mapping[str, Any], workdir: Path) -> "Finished":
         """The run of a row of the table of `workdir`. Raises KeptError where it kept no parameters."""
         return cls(row, of_settings(json.loads(row["config"])), kept.read(workdir, row["run_id"]))
 

@@ -6,13 +6,13 @@ from scipy import special
 
 from scaling_laws import spec
 from scaling_laws.config import RunConfig, replace
-from scaling_laws.ensembles import mixture, rows
-from scaling_laws.ensembles.member import Member
+from scaling_laws.ensembles import rows
 from scaling_laws.spec import Spec
 from scaling_laws.table import Journal, read_runs
 from scaling_laws.tasks import measured
 from scaling_laws.tasks.task import Task
-from scaling_laws.train import loop
+from scaling_laws.train import loop, mixture
+from scaling_laws.train.finished import Finished
 from scaling_laws.train.member import Order
 
 SMALL = {"train.batch_size": 8, "train.steps": 12, "train.steps_per_dispatch": 4, "train.curve_points": 2}
@@ -37,7 +37,7 @@ def trained(runs, task, workdir):
         for row, curve in ended:
             journal.append(row, curve)
     found = {row["run_id"]: row for row in read_runs(workdir).to_pylist()}
-    return [Member.of(found[row["run_id"]], workdir) for row, _ in ended]
+    return [Finished.of(found[row["run_id"]], workdir) for row, _ in ended]
 
 
 @pytest.fixture(scope="module")
