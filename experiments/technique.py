@@ -69,15 +69,22 @@ def run() -> int:
 
     summary, rows = trained(grid)
     failed = summary.count("failed")
+    tuned = arms.best(grid, rows)
     for strength in strengths:
         if summary.interrupted:
             break
-        tuned = arms.best(grid, rows)
-        own = arms.arm(grid, name, strength, at, tuned, teacher)
-        summary, rows = trained(own)
+        if axes.axis(name).source == "members":
+            from experiments.ensembles import arm
+
+            bases = {cell: arms.runs_of(grid, cell, tuned[cell], rows) for cell in at if cell in tuned}
+            summary, found = arm.train(config, grid.facts, bases, strength, workdir, n_workers)
+        else:
+            own = arms.arm(grid, name, strength, at, tuned, teacher)
+            summary, now = trained(own)
+            found = arms.best(own, now)
         failed += summary.count("failed")
         if not summary.interrupted:
-            print("\n".join(compared(name, strength, tuned, arms.best(own, rows))), flush=True)
+            print("\n".join(compared(name, strength, tuned, found)), flush=True)
     return command.stopped(summary.terminated) if summary.interrupted else int(failed > 0)
 
 

@@ -110,6 +110,12 @@ def best(grid: ArmGrid, rows: Iterable[Row]) -> dict[Cell, Best]:
     return found
 
 
+def runs_of(grid: ArmGrid, cell: Cell, found: Best, rows: Iterable[Row]) -> list[PlannedRun]:
+    """The runs of a cell at its best rate."""
+    by_id, ids = {row["run_id"]: row for row in rows}, set(found.run_ids.values())
+    return [one for run in grid.runs if Cell.of(run) == cell for one in grid.tried(run, by_id) if one.run_id in ids]
+
+
 def check(of: ArmGrid, name: str, strength: float, at: Sequence[Cell], teacher: Cell | None = None) -> None:
     """Raises ConfigError where an arm cannot be, before the baseline is trained."""
     rate, seeds = of.experiment.optimizer.learning_rate, of.experiment.sweep.seeds
@@ -139,7 +145,7 @@ def arm(
         changes = {"optimizer.learning_rate": tuned[cell].learning_rate, **axis.changes(strength)}
         run = replace(cell.run(of.experiment), changes)
         runs.append(run)
-        if axis.source:
+        if axis.source_path:
             source = cell if axis.source == "own" else teacher
             if source is None or source not in tuned:
                 raise ConfigError(f"--teacher: {source or 'missing'}; allowed: WIDTHxSTEPS of a cell of the baseline")

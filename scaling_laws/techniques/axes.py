@@ -10,14 +10,15 @@ from typing import Any
 from scaling_laws.fields import ConfigError, nearest
 
 Changes = Mapping[str, Any]  # dotted path -> value
-SOURCES = ("", "own", "teacher")
+SOURCES = ("", "own", "teacher", "members")
 _SOURCE, _TEACHER = "transfer.source", "distill.teacher"
 
 
 @dataclasses.dataclass(frozen=True)
 class Axis:
-    """`changes`: settings at a strength; `allowed`: strengths in words. `source`: the baseline's run that an arm needs,
-    of its own cell and seed, or of a teacher's cell and the same seed; `source_path`: the setting that names it."""
+    """`changes`: settings at a strength. `source`: the baseline's run that an arm needs, of its own cell and seed, or
+    of a teacher's cell and the same seed, and `source_path` the setting that names it; with `members` an arm is made of
+    runs of the baseline and of so many further seeds beside each."""
 
     doc: str
     changes: Callable[[float], Changes]
@@ -53,6 +54,11 @@ def _slim(strength: float) -> Changes:
     return {"model.slim": 1 - strength}
 
 
+def _members(strength: float) -> Changes:
+    _whole(strength)
+    return {}
+
+
 def _patience(strength: float) -> Changes:
     patience = max(1, round(1 / strength))
     return {"regularise.patience": int(_only(strength, 1 / patience) and patience)}
@@ -81,6 +87,7 @@ AXES: dict[str, Axis] = {
     "multi_token": Axis("weight of what a second head misses of the token after the next", _auxiliary("next")),
     "slim": Axis("share of heads, hidden units or channels that a retrained model lacks", _slim, "own", _SOURCE),
     "distill": Axis("share of the objective that a teacher gives", _of("distill.weight"), "teacher", _TEACHER),
+    "ensemble": Axis("members beside the first, their logits averaged", _members, "members"),
     "experts": Axis("feed-forward branches of which a place takes one", _of("model.experts", _whole)),
     "separable": Axis("1: separable convolutions", _is("model.convolution", "separable")),
     "gelu": Axis("1: this activation", _is("model.activation", "gelu")),

@@ -6,9 +6,11 @@ import pytest
 
 from experiments import cli, technique
 from scaling_laws import spec
+from scaling_laws.ensembles import derive
 from scaling_laws.sweep import study
 from scaling_laws.sweep.planned import TaskFacts
 from scaling_laws.sweep.summary import Summary
+from scaling_laws.tasks import catalog
 
 FACTS = TaskFacts(10**6, "c0ffee", spec.text(256, 16))
 SETTINGS = {"model.width": 0, "model.depth": 0, "model.n_heads": 2, "task.context": 16, "sweep.seeds": "0,3"}
@@ -20,9 +22,10 @@ WORTH = 0.25  # nats that dropout of .1 costs
 def call(monkeypatch, tmp_path):
     """`call(*words)`: exit code; `call.packs`: the runs of each part, whose losses are least at their middle rate."""
 
-    def train_runs(config, facts, runs, workdir, n_workers, more):
+    def train_runs(config, facts, runs, workdir, n_workers, more=lambda rows: []):
         call.packs.append(runs)
-        middle = sorted({one.run.optimizer.learning_rate for one in runs})[1]
+        tried = sorted({one.run.optimizer.learning_rate for one in runs})
+        middle = tried[len(tried) // 2]
         for one in runs:
             gap = abs(one.run.optimizer.learning_rate - middle)
             seed = one.run.train.seed * (1e-2 + one.run.regularise.dropout / 100)
@@ -56,6 +59,27 @@ def test_the_baseline_first_then_every_strength_by_the_same_seeds(call, capsys):
     # of the same seed they differ by .25 and, of seed 3, by .003 more
     assert told[0].endswith(": +0.2515 +- 0.0015")
     assert "width 16 depth 1, 40 steps" in told[0]
+
+
+def test_members_of_an_ensemble_are_further_seeds_at_the_best_rate(call, monkeypatch, capsys):
+    made = []
+    monkeypatch.setattr(catalog, "load", lambda task, folder: None)
+    monkeypatch.setattr(derive, "finished", lambda groups, rows, workdir: [(each, each.members, []) for each in groups])
+    monkeypatch.setattr(
+        derive, "deep", lambda group, members, task, average: made.append(group) or {"loss": 3.0, "run_id": "e"}
+    )
+    monkeypatch.setattr(derive, "write", lambda rows, workdir: call.packs.append(list(rows)))
+    assert call("--technique=ensemble", "--strength=2") == 0
+    baseline, members, rows = call.packs
+    middle = sorted({one.run.optimizer.learning_rate for one in baseline})[1]
+    assert sorted((one.run.train.seed, one.run.optimizer.learning_rate) for one in members) == [
+        (seed, middle) for seed in (0, 3, 100, 103, 200, 203)
+    ]
+    assert {one.run_id for one in members if one.run.train.seed < 100} <= {one.run_id for one in baseline}
+    assert [group.size for group in made] == [3, 3]
+    assert len(rows) == 2
+    assert "ensemble 2, width 16 depth 1, 40 steps: 3.0000" in capsys.readouterr().out
+    assert call("--technique=ensemble", "--strength=1.5") == 2
 
 
 def test_other_cells_by_name(call):

@@ -115,10 +115,10 @@ def test_a_strength_that_there_is_not_is_refused(name, strength, allowed):
 @pytest.mark.parametrize("name", axes.AXES)
 def test_every_axis_names_settings_that_there_are(name):
     axis = axes.AXES[name]
-    whole = {"crop", "experts", "quantize_weights", "quantize_activations", "quantize_after"}
+    whole = {"crop", "experts", "ensemble", "quantize_weights", "quantize_activations", "quantize_after"}
     only = {"flip", "separable", "gelu", "tanh", "swiglu"}
     strength = 4.0 if name in whole else 1.0 if name in only else 0.5
     changed = replace(MIDDLE, axis.changes(strength))
-    assert changed != MIDDLE
+    assert (changed == MIDDLE) == (axis.source == "members")
     assert axis.source in axes.SOURCES
-    assert bool(axis.source) == bool(axis.source_path)
+    assert bool(axis.source_path) == (axis.source in ("own", "teacher"))
