@@ -64,7 +64,7 @@ def stacks(bases: Sequence[PlannedRun], folds: int, facts: TaskFacts) -> list[Gr
     if facts.spec.source != "examples" or facts.spec.targets > 1:
         raise ConfigError("--kind: stacking; allowed: deep, bagging where no table of examples is read")
     if folds < 2:
-        raise ConfigError(f"--folds: {folds}; allowed: 2 or more")
+        raise ConfigError(f"--stacking_folds: {folds}; allowed: 2 or more")
     found = []
     for seed in dict.fromkeys(base.run.train.seed for base in bases):
         own = tuple(base for base in bases if base.run.train.seed == seed)

@@ -85,7 +85,7 @@ def test_numbers_that_are_none_are_refused(call, capsys):
 
 def test_a_stack_counts_the_runs_of_its_folds(call, capsys):
     settings = ["--config.model.width=0", "--config.sweep.widths=4,6", "--config.sweep.seeds=0"]
-    assert call("--kind=stacking", "--folds=2", "--members=1", *settings) == 0
+    assert call("--kind=stacking", "--stacking_folds=2", "--members=1", *settings) == 0
     (row,), trained = made(call)
     assert (row["technique"], row["strength"], row["width"]) == ("stacking", 1.0, 0)
     assert row["flops"] + row["extra_flops"] == sum(one["flops"] for one in trained)
@@ -95,7 +95,8 @@ def test_a_stack_counts_the_runs_of_its_folds(call, capsys):
 
 
 def test_stages_are_trained_one_after_the_other(call):
-    assert call("--kind=boosting", "--members=1,3", "--rate=0.5", "--nomemory_split", "--config.sweep.seeds=0") == 0
+    words = ["--members=1,3", "--boosting_rate=0.5", "--nomemory_split", "--config.sweep.seeds=0"]
+    assert call("--kind=boosting", *words) == 0
     derived, trained = made(call)
     assert call.packs == [1, 1, 1]
     assert {row["technique"] for row in derived} == {"boosting"}
