@@ -22,7 +22,7 @@ _MEMBERS = flags.DEFINE_list("members", ["1", "2", "4", "8"], "numbers of member
 _AVERAGE = flags.DEFINE_enum("average", "logits", ["logits", "probabilities"], "what is averaged")
 _FOLDS = flags.DEFINE_integer("stacking_folds", 5, "stacking: parts of the train split", lower_bound=2)
 _FAMILIES = flags.DEFINE_list("families", [], "stacking: families of the sweep's widths and depths; none: model.family")
-_RATE = flags.DEFINE_float("boosting_rate", 0.5, "boosting: share of each stage after the first", lower_bound=0, upper_bound=1)
+_RATE = flags.DEFINE_float("boosting_rate", 0.5, "boosting: share of each later stage", lower_bound=0, upper_bound=1)
 _SPLIT = flags.DEFINE_bool("memory_split", False, "beside whole members also those of N / K parameters")
 
 
