@@ -35,12 +35,12 @@ def run() -> int:
     sizes = cli.whole_numbers("--members", _MEMBERS.value)
     families = tuple(_FAMILIES.value)
     asked = study.Asked(_KIND.value, sizes, _AVERAGE.value, _SPLIT.value, _FOLDS.value, families, _RATE.value)
-    summary, found = study.ensembles(config, workdir, asked)
-    print("\n".join(endings(summary)), flush=True)
-    if summary.interrupted:
-        return command.stopped(summary.terminated)
+    summaries, found = study.ensembles(config, workdir, asked)
+    print("\n".join(line for summary in summaries for line in endings(summary)), flush=True)
+    if summaries[-1].interrupted:
+        return command.stopped(summaries[-1].terminated)
     report.write(found, workdir)
-    return 1 if summary.count("failed") else 0
+    return 1 if any(summary.count("failed") for summary in summaries) else 0
 
 
 if __name__ == "__main__":

@@ -40,21 +40,26 @@ class Made:
     members: tuple[Row, ...]
 
 
-def ensembles(config: ExperimentConfig, workdir: Path, asked: Asked) -> tuple[Summary, list[Made]]:
-    """Train what is missing of the members and add the rows of their ensembles. Raises ConfigError for bad settings."""
+def ensembles(config: ExperimentConfig, workdir: Path, asked: Asked) -> tuple[list[Summary], list[Made]]:
+    """Train what is missing of the members, stage by stage, and add the rows of their ensembles; a stage after one that
+    has not finished is left out. Raises ConfigError for bad settings."""
     if min(asked.sizes) < 1:
         raise ConfigError(f"--members: {min(asked.sizes)}; allowed: 1 or more")
     facts = study.facts_of(config)
     groups = grouped(config, facts, asked)
     n_workers = machine.worker_count(config.sweep.workers)
     runs = {one.run_id: one for each in groups.values() for group in each for one in (*group.members, *group.beside)}
-    summary, table = None, []
+    summaries, ended = [], {"": "finished"}
+    rows: dict[str, Row] = {}
     for stage in stages(tuple(runs.values())):
-        summary, table = study.train_runs(config, facts, stage, workdir, n_workers)
+        ready = tuple(one for one in stage if ended.get(one.run.boost.previous) == "finished")
+        summary, table = study.train_runs(config, facts, ready, workdir, n_workers)
+        summaries.append(summary)
         if summary.interrupted:
-            return summary, []
-    assert summary is not None, "no run"
-    return summary, _derived(config, workdir, groups, {row["run_id"]: row for row in table}, asked)
+            return summaries, []
+        rows = {row["run_id"]: row for row in table}
+        ended |= {name: row["status"] for name, row in rows.items()}
+    return summaries, _derived(config, workdir, groups, rows, asked)
 
 
 def stages(runs: Sequence[PlannedRun]) -> list[tuple[PlannedRun, ...]]:

@@ -61,18 +61,19 @@ class Health:
         """The same of a run whose first bad step came after `read` good ones."""
         return {"spikes": self.spikes, "bad_step": read + 1, "good_loss": _mean(self.losses[-MEAN_OVER:])}
 
-    def verdict(self, steps: int, squared: bool = False) -> tuple[str, str]:
+    def verdict(self, steps: int, may_rest: bool = False) -> tuple[str, str]:
         """(status, reason) of a run that has taken all its `steps`: finished, spiked or dead.
 
         Spiked: the training loss did not come back from a spike. Dead: it never fell. Neither can be said of fewer
-        than 40 steps; nor, of `squared` errors, that they never fell, for they may have done so within the first steps,
-        and from one step to the next they differ by as much as they are: R2 tells there.
+        than 40 steps; nor, where losses `may_rest`, that they never fell. Squared errors may have fallen within the
+        first steps, and from one step to the next they differ by as much as they are: R2 tells there. A stage of
+        boosting begins where the one before it ended.
         """
         over = min(MEAN_OVER, steps // 4)
         if over < FEWEST_MEANT:
             return "finished", ""
         first, last = self.first[:over], self.losses[-over:]
-        if not squared and not _below(last, first):
+        if not may_rest and not _below(last, first):
             return "dead", f"training loss never fell: {_written(first)} at first, {_written(last)} at the end"
         if self.spiked_at and _below(self.before, last):
             was = _written(self.before)

@@ -316,5 +316,5 @@ class Member:
         found = measured.columns(self.task, losses, places, outputs)
         if averaged is not None:
             found["averaged_loss"], found["averaged_loss_se"] = metrics.loss_and_se(averaged)
-        status, reason = health.verdict(steps, not self.task.spec.is_classification)
+        status, reason = health.verdict(steps, not self.task.spec.is_classification or bool(self.stages))
         return {"status": status, "reason": reason, **health.columns()} | found

@@ -114,6 +114,12 @@ def test_the_row_counts_the_stages_before_and_their_passes(chain):
     assert chain[2]["pretrain_flops"] == chain[0]["flops"] + chain[1]["flops"] + forward
 
 
+def test_a_stage_that_finds_nothing_to_mend_is_not_dead(workdir, chain):
+    still = {"optimizer__learning_rate": 0.0, "train__steps": 60}
+    assert train(stage(chain[0]["run_id"], **still), workdir)["status"] == "finished"
+    assert train(stage(**still), workdir)["status"] == "dead"
+
+
 def test_stages_on_unlike_sums_share_no_pack():
     one, other = (stage(name * 16) for name in "ab")
     assert form(one) != form(other)

@@ -97,7 +97,7 @@ def test_a_run_that_does_not_come_back_is_spiked():
 def test_a_loss_that_never_falls_is_dead():
     losses = 5.5 + np.random.default_rng(0).normal(0, 0.05, 300)
     assert heard(losses).verdict(300)[0] == "dead"
-    assert heard(losses).verdict(300, squared=True)[0] == "finished"
+    assert heard(losses).verdict(300, may_rest=True)[0] == "finished"
     assert heard(losses[:39]).verdict(39)[0] == "finished"  # too few steps to tell
     losses -= np.linspace(0, 0.1, 300)
     assert heard(losses).verdict(300)[0] == "finished"
