@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import export
 
-from scaling_laws import disk, hyper
+from scaling_laws import disk, families, hyper
 from scaling_laws.config import ConfigError, RunConfig
 from scaling_laws.models import hooks
 from scaling_laws.models.hooks import Hooks
@@ -50,6 +50,7 @@ class Model:
         self.bits, self.form = run.quantize.weight_bits, quantization.form(run.quantize)
         self.parameters, self.task = dict(parameters), task
         self.template = {"params": self.step.abstract_state()["params"]}
+        self.counts = families.count(run.model, task.spec)
 
     def outputs(self, parameters: State, numbers: Any, inputs: Any) -> Any:
         """Outputs of a batch under parameters that are rounded here: the module's own, as an evaluation has them."""
@@ -61,7 +62,7 @@ class Model:
         with hooks.during(Hooks(rounding=rounding.activations(self.form, numbers))):
             return self.step.module.apply({"params": params}, x)
 
-    def own(self) -> Forward:
+    def own(self) -> Any:
         """The module compiled for these parameters, as the file is: with parameters as arguments sums may come in
         another order (outputs of a vision transformer of width 64 then differed by 2e-7)."""
 

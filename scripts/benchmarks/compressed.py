@@ -1,12 +1,14 @@
-"""Models as files, rounded and not: bytes, held-out loss, tokens a second, and how long one window takes.
+"""Models as files, rounded, slimmed and as they are: bytes, FLOPs, held-out loss, tokens a second, and how long one
+window takes.
 
     scripts/bench compressed               ten minutes of two cores; stopped, the same command goes on
     scripts/bench compressed --out=FILE    writes every figure there, as JSON
 
 A transformer on the packaged text, trained once for each setting with the same seeds: in full precision, rounded after
-that training, and rounded while it trains. Each is written as `python -m experiments.export` writes it, loaded again
-and held against its own module bit for bit; then all files take turns, so that all meet the same clock and the same
-neighbours. The exit code is 0 whatever was measured.
+that training, rounded while it trains; and with a half and a quarter of the heads and hidden units of the first,
+trained on for as long. Its FLOPs are those counted from the architecture, and XLA's of the compiled forward pass. Each
+is written as `python -m experiments.export` writes it, loaded again and held against its own module bit for bit; then
+all files take turns, so that all meet the same clock and the same neighbours. The exit code is 0 whatever was measured.
 """
 
 import dataclasses
@@ -20,9 +22,10 @@ from analysis import cli
 from experiments import exported
 from scaling_laws import families
 from scaling_laws.config import OWN_SETTING, ExperimentConfig, replace, run_part
+from scaling_laws.models import traced
 from scaling_laws.sweep import machine, study
 from scaling_laws.sweep.pace import Pace
-from scaling_laws.sweep.planned import as_planned
+from scaling_laws.sweep.planned import PlannedRun, as_planned
 from scaling_laws.train import deployed, latency
 from scaling_laws.train.latency import Speed
 from scripts.benchmarks.report import Row, lines, progress, write
@@ -34,7 +37,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "4 bits after": BOTH | {"quantize.weight_bits": 4, "quantize.when": "after"},
     "4 bits in training": BOTH | {"quantize.weight_bits": 4},
     "8 bits, activations too": BOTH | {"quantize.weight_bits": 8, "quantize.activation_bits": 8},
+    "half of each block": {"model.slim": 0.5},
+    "a quarter of each block": {"model.slim": 0.25},
 }
+FULL = "full precision"
 WINDOWS = 32  # a batch
 
 
@@ -50,6 +56,8 @@ class Side:
     file_bytes: int
     equal: bool
     speed: Speed
+    flops: float  # of the forward pass, a token
+    xla_flops: float | None
 
 
 def run() -> None:
@@ -66,15 +74,19 @@ def trained(workdir: Path) -> dict[str, str]:
     size = {"model.width": flags.FLAGS.width, "model.depth": flags.FLAGS.depth, "train.steps": flags.FLAGS.steps}
     base = replace(ExperimentConfig(), size | {"train.keep_parameters": True})
     facts = study.facts_of(base, progress)
-    counts = families.count(base.model, facts.spec)
-    planned = tuple(
-        as_planned(replace(run_part(base), changes), counts, facts, Pace(), None, "grid", OWN_SETTING)
-        for changes in SETTINGS.values()
-    )
-    summary, _ = study.train_runs(base, facts, planned, workdir, machine.worker_count(0), progress)
-    if summary.interrupted:
-        raise KeyboardInterrupt
-    return dict(zip(SETTINGS, [each.run_id for each in planned], strict=True))
+
+    def planned(changes: dict[str, Any]) -> PlannedRun:
+        one = replace(run_part(base), changes)
+        return as_planned(one, families.count_run(one, facts.spec), facts, Pace(), None, "grid", OWN_SETTING)
+
+    source = {"transfer.source": planned(SETTINGS[FULL]).run_id}
+    runs = {name: planned(own | (source if "model.slim" in own else {})) for name, own in SETTINGS.items()}
+    for later in (False, True):  # what is slimmed begins from the first
+        now = tuple(one for one in runs.values() if bool(one.run.transfer.source) == later)
+        summary, _ = study.train_runs(base, facts, now, workdir, machine.worker_count(0), progress)
+        if summary.interrupted:
+            raise KeyboardInterrupt
+    return {name: one.run_id for name, one in runs.items()}
 
 
 def measured(workdir: Path, run_ids: dict[str, str]) -> list[Side]:
@@ -97,9 +109,17 @@ def measured(workdir: Path, run_ids: dict[str, str]) -> list[Side]:
             paths[name].stat().st_size,
             np.asarray(forwards[name](inputs)).tobytes() == np.asarray(model.own()(inputs)).tobytes(),
             speeds[name],
+            float(model.counts.forward),
+            xla_flops(model, inputs),
         )
         for name, (run, model) in found.items()
     ]
+
+
+def xla_flops(model: deployed.Model, inputs: np.ndarray) -> float | None:
+    """XLA's total of a forward pass, a token."""
+    found = traced.xla_flops(model.own().lower(inputs).compile())
+    return found and found / (len(inputs) * model.task.spec.targets)
 
 
 def row(side: Side) -> Row:
@@ -107,6 +127,7 @@ def row(side: Side) -> Row:
     speed, stored = side.speed, side.model_bytes or side.float_bytes
     said = (
         f"{side.loss:.4f} ± {side.loss_se:.4f} nats, {stored:,} bytes (file {side.file_bytes:,}), "
+        f"{side.flops:,.0f} FLOPs a token (XLA {side.xla_flops or 0:,.0f}), "
         f"{speed.targets_per_second:,.0f} tokens/s, {1e3 * speed.latency_median:.2f} ms (99 %: "
         f"{1e3 * speed.latency_99:.2f})"
     )
