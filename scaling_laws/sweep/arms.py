@@ -48,8 +48,15 @@ class ArmGrid(LrGrid):
     arm: Arm = BASELINE
     by_seed: Mapping[Cell, Mapping[int, Mapping[str, Any]]] = dataclasses.field(default_factory=dict)
 
+    def _begun(self) -> Sequence[RunConfig]:
+        seed = self.experiment.sweep.seeds[0]
+        return [self._of_seed(run, seed) for run in self.runs]
+
+    def _of_seed(self, run: RunConfig, seed: int) -> RunConfig:
+        return replace(run, self.by_seed.get(Cell.of(run), {}).get(seed, {}))
+
     def _planned(self, run: RunConfig, rate: float, seed: int) -> PlannedRun:
-        own = replace(run, self.by_seed.get(Cell.of(run), {}).get(seed, {}))
+        own = self._of_seed(run, seed)
         counts = families.count_run(own, self.facts.spec)
         about = (self.facts, self.pace, None, "technique", rate, seed, "technique: its own rates")
         return dataclasses.replace(planned_run(own, counts, *about), arm=self.arm)
@@ -118,11 +125,8 @@ def runs_of(grid: ArmGrid, cell: Cell, found: Best, rows: Iterable[Row]) -> list
 
 def check(of: ArmGrid, name: str, strength: float, at: Sequence[Cell], teacher: Cell | None = None) -> None:
     """Raises ConfigError where an arm cannot be, before the baseline is trained."""
-    rate, seeds = of.experiment.optimizer.learning_rate, of.experiment.sweep.seeds
-    some = Best(rate, {}, dict.fromkeys(seeds, "0" * 16))
-    own = arm(of, name, strength, at, dict.fromkeys(map(Cell.of, of.runs), some), teacher)
-    begun = [replace(run, own.by_seed.get(Cell.of(run), {}).get(seeds[0], {})) for run in own.runs]
-    dataclasses.replace(own, runs=tuple(begun)).check()
+    some = Best(of.experiment.optimizer.learning_rate, {}, dict.fromkeys(of.experiment.sweep.seeds, "0" * 16))
+    arm(of, name, strength, at, dict.fromkeys(map(Cell.of, of.runs), some), teacher).check()
 
 
 def arm(

@@ -31,7 +31,7 @@ class LrGrid:
         """Raises ConfigError for settings that a run cannot have."""
         if not self.experiment.sweep.seeds:
             raise ConfigError("sweep.seeds: empty; allowed: at least one value")
-        for run in self.runs:
+        for run in self._begun():
             validation.validate_run(run)
             validation.check_task(run, self.facts.spec)
             if not run.optimizer.learning_rate:
@@ -41,6 +41,10 @@ class LrGrid:
                 epochs = tokens / self.facts.unique_tokens
                 most = f"sweep.max_epochs = {self.experiment.sweep.max_epochs:g}"
                 raise ConfigError(f"train.steps: {run.train.steps} read {epochs:.2f} epochs; allowed: at most {most}")
+
+    def _begun(self) -> Sequence[RunConfig]:
+        """The `runs` as one of them is trained, but for its rate and seed."""
+        return self.runs
 
     def planned(self) -> tuple[PlannedRun, ...]:
         """The grid before any is known."""

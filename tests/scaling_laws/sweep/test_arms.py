@@ -97,6 +97,23 @@ def test_an_arm_has_the_seeds_and_data_of_the_baseline_and_rates_around_its_best
     assert own.further([{**row, "loss": 1.99} if at else row for row, at in zip(seeds, edge, strict=True)]) == []
 
 
+@pytest.mark.parametrize("name, path", [("distill", "distill.teacher"), ("slim", "transfer.source")])
+def test_an_arm_of_another_run_names_that_of_its_own_seed(grid, name, path):
+    cell, planned = Cell(16, 2, 200), grid.planned()
+    tuned = arms.best(grid, rows_of(planned, 0.003))
+    teacher = Cell(32, 2, 800) if name == "distill" else None
+    own = arms.arm(grid, name, 0.5, [cell], tuned, teacher)
+    own.check()
+    arms.check(grid, name, 0.5, [cell], teacher)
+    section, field = path.split(".")
+    named = {one.run.train.seed: getattr(getattr(one.run, section), field) for one in own.planned()}
+    assert named == tuned[teacher or cell].run_ids
+    assert len(set(named.values())) == 2
+    if teacher:
+        with pytest.raises(ConfigError, match="--teacher: missing; allowed: WIDTHxSTEPS"):
+            arms.arm(grid, name, 0.5, [cell], tuned)
+
+
 def test_an_arm_where_the_baseline_has_nothing_is_refused(grid):
     with pytest.raises(ConfigError, match="--cells: width 24 depth 2, 400 steps: no rate finished there"):
         arms.arm(grid, "dropout", 0.2, [Cell(24, 2, 400)], {})
