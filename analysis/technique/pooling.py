@@ -45,9 +45,9 @@ def slope(measure: Measure, flops_A: np.ndarray, level: float) -> Slope:
     middle = float(np.average(x, weights=weights))
     x = x - middle
     pull = weights * x / (weights @ x**2)
-    found = Estimate(
-        float(measure.logs.point_A[rows] @ pull), interval(measure.logs.draws_RxA[:, rows] @ pull, level), len(rows)
-    )
+    with np.errstate(invalid="ignore"):  # a redraw in which a cell has no end tells nothing of the slope
+        draws_R = measure.logs.draws_RxA[:, rows] @ pull
+    found = Estimate(float(measure.logs.point_A[rows] @ pull), interval(draws_R, level), len(rows))
     low, high = found.interval
     steady = STEADY if low > -CONSTANT and high < CONSTANT else UNTOLD
     return Slope(found, GROWS if low > 0 else FADES if high < 0 else steady, math.exp(middle))
