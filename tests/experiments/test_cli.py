@@ -231,7 +231,7 @@ def test_bad_input_ends_in_one_line_and_code_2(run, words, line, capsys):
     "words, line",
     [
         (["--flagfile=/dev/zero"], "error: --flagfile: no such flag; allowed: every flag on the command line itself"),
-        (["--nodry_run=1"], "error: --nodry_run: no such flag"),
+        (["--nowhere=1"], "error: --nowhere: no such flag"),
         (["--noconfig.model.remat=true"], "error: --noconfig.model.remat=true does not take an argument; allowed: "),
         (["--config=/dev/zero"], "error: /dev/zero: neither a file nor a folder"),
         (["--config=/proc/self/mem"], "error: /proc/self/mem: input/output error"),
