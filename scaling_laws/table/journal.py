@@ -18,7 +18,7 @@ from typing import Any
 from scaling_laws import provenance
 from scaling_laws.disk import sync_folder
 from scaling_laws.sealed import seal, unseal
-from scaling_laws.table.schema import CURVE_COLUMNS, RUN_COLUMNS, VERSION, TableError, check_version, checked
+from scaling_laws.table.schema import ABSENT, CURVE_COLUMNS, RUN_COLUMNS, VERSION, TableError, check_version, checked
 
 JOURNAL = "journal.jsonl"
 LOCK = "journal.lock"
@@ -142,8 +142,9 @@ class Journal:
         return {run_id for run_id, record in self._latest.items() if record["run"]["status"] == "finished"}
 
     def rows(self) -> list[dict[str, Any]]:
-        """The last row of every run, in the order in which the runs first appeared."""
-        return [dict(record["run"]) for record in self._latest.values()]
+        """The last row of every run, in the order in which the runs first appeared; columns that the program of its time
+        did not have are absent, or at their defaults."""
+        return [ABSENT | record["run"] for record in self._latest.values()]
 
     def _open(self) -> int:
         file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)

@@ -195,7 +195,8 @@ def _schema(columns: tuple[Column, ...]) -> pa.Schema:
     return pa.schema([column.field() for column in columns], metadata={VERSION_KEY: str(VERSION).encode()})
 
 
-DEFAULTS = {column.name: column.default for column in RUN_COLUMNS if column.default not in (None, REQUIRED)}
+ABSENT = {column.name: column.default for column in RUN_COLUMNS if column.default is not REQUIRED}
+DEFAULTS = {name: value for name, value in ABSENT.items() if value is not None}
 RUNS = _schema(RUN_COLUMNS)
 CURVES = _schema(CURVE_COLUMNS)
 
