@@ -142,8 +142,8 @@ class Journal:
         return {run_id for run_id, record in self._latest.items() if record["run"]["status"] == "finished"}
 
     def rows(self) -> list[dict[str, Any]]:
-        """The last row of every run, in the order in which the runs first appeared; columns that the program of its time
-        did not have are absent, or at their defaults."""
+        """The last row of every run, in the order in which the runs first appeared; columns that the program of its
+        time did not have are absent, or at their defaults."""
         return [ABSENT | record["run"] for record in self._latest.values()]
 
     def _open(self) -> int:
