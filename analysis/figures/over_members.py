@@ -28,9 +28,8 @@ def losses_over_members(
         layers.append(Layer("points", name, sizes, means, means - reach, means + reach, role=role, mark="dot"))
         if name in laws:
             x = np.geomspace(sizes.min(), sizes.max(), POINTS)
-            layers.append(
-                Layer("line", f"{name}: c + b / K", x, laws[name].c + laws[name].b / x, role=role, mark="thin")
-            )
+            fitted = laws[name].c + laws[name].b / x
+            layers.append(Layer("line", f"{name}: c + b / K", x, fitted, role=role, mark="thin", legend=False))
     panel = Panel(Axis("members K"), Axis(f"held-out loss ({units.loss})", log=False), tuple(layers))
     caption = "Mean over seeds, bars of two standard errors; the line is c + b / K by least squares."
     return Drawing(NAME, "Loss over the members of an ensemble", caption, (panel,))
