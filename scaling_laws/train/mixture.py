@@ -25,6 +25,7 @@ from scaling_laws.train.shape import Shape
 from scaling_laws.train.teacher import Form
 
 AVERAGES = ("logits", "probabilities")
+ALONE = "alone"  # one member as it is: even a product with 1 may be fused with others into other last digits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,9 +77,10 @@ def _evaluated(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Losses (n,) and outputs (n, O) of the examples at `starts` of `arrays`."""
     shape = Shape.of(members[0].run, task.spec)
-    average = average if len(members) > 1 else "logits"
-    program = _program(tuple(member.form for member in members), task.spec, shape.parts, average)
     weights_K = np.full(len(members), 1 / len(members)) if weights is None else np.asarray(weights)
+    if len(members) == 1 and weights_K[0] == 1:
+        average = ALONE
+    program = _program(tuple(member.form for member in members), task.spec, shape.parts, average)
     parameters = [dict(member.parameters) for member in members]
     about = (parameters, weights_K.astype(np.float32), jax.device_put(dict(arrays)))
     padded = np.concatenate([starts, np.zeros(-len(starts) % shape.eval_batch, np.int32)])
@@ -110,9 +112,7 @@ def _program(forms: tuple[Form, ...], spec: Spec, parts: int, average: str) -> C
             inputs, targets = read(spec, data, starts, data_seed)
             members = zip(modules, templates, parameters, strict=True)
             said = [module.apply(states.tree(template, given), inputs) for module, template, given in members]
-            outputs = mixed(
-                said, [weights_K[k] for k in range(len(said))] if average == "logits" else weights_K, average
-            )
+            outputs = said[0] if average == ALONE else mixed(said, weights_K, average)
             if spec.targets > 1:
                 return cross_entropy(lambda logits: logits, outputs, targets).mean(axis=1), ()
             return example_losses(spec, outputs, targets, data.get("class_weights")), outputs
