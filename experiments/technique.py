@@ -1,8 +1,8 @@
 """What is a technique worth, in parameters and in compute? Runs with it beside a baseline's grid over N and D.
 
-    python -m experiments.technique --config=experiments/configs/techniques_digits.py --workdir=runs/techniques \
-        --technique=dropout --strength=0,0.1,0.2
-    python -m analysis.technique --runs=runs/techniques --bootstrap=1000 --out=runs/techniques/technique.json
+    python -m experiments.technique --config=experiments/configs/techniques_images.py --workdir=runs/techniques \
+        --technique=dropout --strength=0.05,0.1
+    python -m analysis.technique --runs=runs/techniques --out=worth.json --figures=figures
 
 The baseline is every width of `sweep.widths` for every number of `sweep.steps`, at every seed; it is trained once for
 all techniques of a workdir. Then each cell of --cells is trained at each strength, by the same seeds on the same data.
