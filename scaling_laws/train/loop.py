@@ -32,6 +32,7 @@ from scaling_laws.train.state import State, params
 DISPATCH = 5.0  # seconds that one may take, so that a request to stop is heard soon
 SLOWEST = 5e9  # FLOP/s: what a step is expected to run at until one is measured
 Ended = tuple[Row, list[Row]]  # a row of the runs table and its curve
+Arrays = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]  # to train on, and for evaluations
 Probe = Callable[[Row, Callable[[], State]], None]  # a point of the first run's curve, and what fetches its parameters
 
 
@@ -52,30 +53,21 @@ def curve_steps(steps: int, points: int, absolute: bool = False) -> list[int]:
     return sorted({round(s) for s in spaced.tolist()} | {steps})
 
 
-def data_of(run: RunConfig, task: Task, workdir: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+def data_of(run: RunConfig, task: Task, workdir: Path) -> Arrays:
     """The arrays to train such runs on and those for evaluations, those of what they rest on in `workdir` among
     them."""
     train, evaluated = boosting.offsets(run, task, workdir)
     return order.training(task) | takeover.teaching(run, workdir) | train, order.evaluation(task) | evaluated
 
 
-def programs_of(run: RunConfig, task: Task, layout: Layout, workdir: Path = Path()) -> Programs:
-    """The programs that train such runs, of `workdir`, on a task, built once in this process."""
-    return programs_for(run, task, layout, workdir, *data_of(run, task, workdir))
-
-
-def programs_for(
-    run: RunConfig,
-    task: Task,
-    layout: Layout,
-    workdir: Path,
-    train: dict[str, np.ndarray],
-    evaluated: dict[str, np.ndarray],
+def programs_of(
+    run: RunConfig, task: Task, layout: Layout, workdir: Path = Path(), arrays: Arrays | None = None
 ) -> Programs:
-    """The same for these arrays."""
+    """The programs that train such runs, of `workdir`, on a task, built once in this process. `arrays`: those of
+    `data_of`, where they are there already."""
     taught_by = teacher.of(run, workdir, task.spec, task.content_hash)
     shape = Shape.of(run, task.spec, taught_by and taught_by.form)
-    return programs(shape, layout, DataForms.of(train, evaluated))
+    return programs(shape, layout, DataForms.of(*(arrays or data_of(run, task, workdir))))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +89,7 @@ class _Pack:
         self.train, self.task, self.folder, self.say = orders[0].run.train, task, folder, say
         began = time.perf_counter()
         arrays = data_of(orders[0].run, task, folder)
-        self.programs = programs_for(orders[0].run, task, layout, folder, *arrays)
+        self.programs = programs_of(orders[0].run, task, layout, folder, arrays)
         self.compile_seconds = time.perf_counter() - began
         self.data, self.eval_data = self.programs.place_data(*arrays)
         self.hyper = stack([member.hyper for member in self.members])

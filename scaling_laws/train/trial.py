@@ -10,7 +10,7 @@ from scaling_laws import hyper
 from scaling_laws.config import RunConfig
 from scaling_laws.tasks.task import Task
 from scaling_laws.train.layout import Layout
-from scaling_laws.train.loop import data_of, programs_for
+from scaling_laws.train.loop import data_of, programs_of
 from scaling_laws.train.programs import stack
 
 SECONDS = 0.5  # of stepping, once warm
@@ -24,7 +24,7 @@ def rate(
     Raises ConfigError where the layout cannot be had, and whatever a device raises that has not the memory.
     """
     arrays = data_of(run, task, workdir)
-    built = programs_for(run, task, Layout.of(run, members, strategy, pack_devices), workdir, *arrays)
+    built = programs_of(run, task, Layout.of(run, members, strategy, pack_devices), workdir, arrays)
     shape = built.shape
     data, _ = built.place_data(arrays[0], {})
     state = built.place_states([built.initial_state(seed) for seed in range(members)])
