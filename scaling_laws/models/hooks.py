@@ -88,8 +88,7 @@ def rounded(x: jax.Array, axes: tuple[int, ...] = (-1,), end: bool = False) -> j
         values = x.astype(jnp.float32)
         return rounded_to(values, jnp.abs(values).max(axis=axes, keepdims=True), rounding.steps).astype(x.dtype)
 
-    if on_cpu(
-        x
-    ):  # fused with what stands around it, it would change in which order that sums; on a GPU this would wait
+    # fused with what stands around it, it would change in which order that sums; on a GPU a condition would wait
+    if on_cpu(x):
         return jax.lax.cond(rounding.steps > 0, coarse, lambda x: x, x)
     return coarse(x)
