@@ -43,9 +43,12 @@ class Model:
     """The forward pass of a run as it is evaluated."""
 
     def __init__(self, run: RunConfig, task: Task, parameters: Mapping[str, np.ndarray]):
-        """`parameters` as `kept` has them. Raises ConfigError for a task that is drawn as it is read."""
+        """`parameters` as `kept` has them. Raises ConfigError for a task that is drawn as it is read, and for a
+        stage of boosting."""
         if task.spec.source == "stream":
             raise ConfigError(f"task.name: {task.name}; allowed: a task with examples of its own")
+        if run.boost.previous:
+            raise ConfigError(f"boost.previous: {run.boost.previous}; allowed: none, for a stage is no model by itself")
         self.step, self.numbers = Step(Shape.of(run, task.spec)), hyper.hyperparameters(run)
         self.bits, self.form = run.quantize.weight_bits, quantization.form(run.quantize)
         self.parameters, self.task = dict(parameters), task

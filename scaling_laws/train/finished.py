@@ -10,7 +10,7 @@ import numpy as np
 
 from scaling_laws.config import RunConfig, of_settings
 from scaling_laws.parametrization import Scheme
-from scaling_laws.train import kept
+from scaling_laws.train import kept, source
 from scaling_laws.train.teacher import Form
 
 
@@ -24,8 +24,11 @@ class Finished:
 
     @classmethod
     def of(cls, row: Mapping[str, Any], workdir: Path) -> "Finished":
-        """The run of a row of the table of `workdir`. Raises KeptError where it kept no parameters."""
-        return cls(row, of_settings(json.loads(row["config"])), kept.read(workdir, row["run_id"]))
+        """The run of a row of the table of `workdir`. Raises KeptError where it kept no parameters, ConfigError where
+        it is rounded."""
+        run = of_settings(json.loads(row["config"]))
+        source.check_full("quantize", row["run_id"], run)
+        return cls(row, run, kept.read(workdir, row["run_id"]))
 
     @property
     def form(self) -> Form:

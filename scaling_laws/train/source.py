@@ -63,6 +63,13 @@ def finished(setting: str, name: str, workdir: Path) -> Mapping[str, Any]:
     return row
 
 
+def check_full(setting: str, name: str, run: RunConfig) -> None:
+    """Raises ConfigError where the outputs of the run `name` are those of rounded parameters or activations: whoever
+    rebuilds it from its model alone would have others."""
+    if run.quantize.weight_bits or run.quantize.activation_bits:
+        raise ConfigError(f"{setting}: run {name} is rounded (quantize); allowed: one in full precision")
+
+
 def flops(*rows: Mapping[str, Any] | None) -> float | None:
     """Training FLOPs of the runs that another rests on, each once, and of what they rest on themselves; None without
     any."""

@@ -42,8 +42,9 @@ def workdir_of(run: RunConfig, workdir: Path) -> Path:
 def of(run: RunConfig, workdir: Path, spec: Spec, corpus_hash: str) -> Teacher | None:
     """The teacher of a run on a task of this form and content; None where it has none.
 
-    Raises as `source.finished`, and ConfigError where the teacher has other outputs, learnt from other splits of the
-    same data, or from other data, whose outputs mean something else: but for the bytes of another text.
+    Raises as `source.finished`, and ConfigError where the teacher is rounded or a stage of boosting, has other
+    outputs, learnt from other splits of the same data, or from other data, whose outputs mean something else: but for
+    the bytes of another text.
     """
     if not run.distill.teacher:
         return None
@@ -54,7 +55,10 @@ def of(run: RunConfig, workdir: Path, spec: Spec, corpus_hash: str) -> Teacher |
 
 
 def _check(run: RunConfig, theirs: RunConfig, row: Mapping[str, Any], spec: Spec, corpus_hash: str) -> None:
+    source.check_full("distill.teacher", row["run_id"], theirs)
     what = f"distill.teacher: run {row['run_id']}"
+    if theirs.boost.previous:
+        raise ConfigError(f"{what} is a stage of boosting, no model by itself; allowed: any other")
     if (row["task"], row["vocab_size"], row["loss_kind"]) != (run.task.name, spec.outputs, spec.loss):
         raise ConfigError(
             f"{what} has {row['vocab_size']} outputs under {row['loss_kind']} of task {row['task']}; allowed: "

@@ -6,7 +6,7 @@ import pytest
 from jax import export
 
 from scaling_laws import spec
-from scaling_laws.config import RunConfig, replace
+from scaling_laws.config import ConfigError, RunConfig, replace
 from scaling_laws.tasks.task import Task
 from scaling_laws.techniques import stored
 from scaling_laws.train import deployed, latency, packing, state
@@ -29,6 +29,12 @@ def model(task=PICTURES, **changes):
     fresh = state.initial(state.named(found.step.abstract_state()), found.step.rules, 0)
     found.parameters = state.params(fresh)
     return found
+
+
+def test_a_stage_of_boosting_is_no_model():
+    run = replace(RunConfig(), DEEP | {"boost.previous": "0" * 16})
+    with pytest.raises(ConfigError, match=r"boost\.previous: 0{16}; allowed: none, for a stage is no model by itself"):
+        deployed.Model(run, PICTURES, {})
 
 
 @pytest.mark.parametrize("bits", range(2, 9))

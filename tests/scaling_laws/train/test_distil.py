@@ -333,6 +333,21 @@ def test_a_teacher_that_cannot_teach_is_refused_in_one_line(workdir, teaching, t
     refused(student(teaching, distill__temperature=2.0), line, workdir, a_task(1))
 
 
+@pytest.mark.parametrize(
+    "settings, said",
+    [
+        ({"quantize.weight_bits": 4}, "is rounded (quantize); allowed: one in full precision"),
+        ({"quantize.activation_bits": 8}, "is rounded (quantize); allowed: one in full precision"),
+        ({"boost.previous": TEACHER}, "is a stage of boosting, no model by itself"),
+    ],
+)
+def test_a_teacher_whose_outputs_are_not_its_parameters_alone_is_refused(settings, said, monkeypatch, tmp_path):
+    row = {"run_id": TEACHER, "config": json.dumps(settings)}
+    monkeypatch.setattr(source, "finished", lambda *_: row)
+    with pytest.raises(ConfigError, match=re.escape(f"distill.teacher: run {TEACHER} {said}")):
+        teacher.of(replace(RunConfig(), {"distill.teacher": TEACHER}), tmp_path, THREE.spec, "a")
+
+
 def test_which_texts_a_teacher_may_have_read(monkeypatch, tmp_path):
     row = {"run_id": TEACHER, "task": "text", "vocab_size": 256, "loss_kind": "cross_entropy", "corpus_hash": "a"}
     row |= {"config": json.dumps({"task.context": 32, "model.positions": "learned"})}

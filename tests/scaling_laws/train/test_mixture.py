@@ -1,11 +1,13 @@
 """Ensembles against NumPy, and of one member against the run itself."""
 
+import json
+
 import numpy as np
 import pytest
 from scipy import special
 
 from scaling_laws import spec
-from scaling_laws.config import RunConfig, replace
+from scaling_laws.config import ConfigError, RunConfig, replace
 from scaling_laws.ensembles import rows
 from scaling_laws.spec import Spec
 from scaling_laws.table import Journal, read_runs
@@ -76,6 +78,12 @@ def test_one_member_is_bitwise_the_run_of_a_text(tmp_path):
     columns = measured.columns(task, found.losses, found.places, found.outputs)
     assert columns == {name: member.row[name] for name in columns}
     assert "bits_per_byte" in columns
+
+
+def test_a_rounded_member_is_refused(members, tmp_path):
+    row = {**members[0].row, "config": json.dumps({"quantize.weight_bits": 4})}
+    with pytest.raises(ConfigError, match=f"run {row['run_id']} is rounded"):
+        Finished.of(row, tmp_path)
 
 
 def test_logits_are_averaged(members):
