@@ -29,15 +29,12 @@ def describe(
     """
     read = unique_tokens if sampled_tokens is None else sampled_tokens
     tokens = (steps or run.train.steps) * run.train.batch_size * spec.targets
-    technique, strength = catalog.of(run)
     source = run.transfer.source
     has_heads = "n_heads" in families.of(run.model).reads
     return {
         "run_id": run_id,
         "family": run.model.family,
         "task": run.task.name,
-        "technique": technique,
-        "strength": strength,
         "trunk": config.trunk_identity(run, corpus_hash),
         "parametrization": run.train.parametrization,
         **config.base_shape(run.train),
@@ -52,11 +49,6 @@ def describe(
         "n_params": counts.n_params,
         "n_non_embedding": counts.n_non_embedding,
         "n_effective": counts.n_effective,
-        "n_active": counts.n_active if counts.n_active < counts.n_params else None,
-        "experts": run.model.experts,
-        "density": 1 - run.prune.sparsity,
-        "weight_bits": run.quantize.weight_bits or FULL,
-        "activation_bits": run.quantize.activation_bits or FULL,
         "tokens": tokens,
         "unique_tokens": min(tokens, read),
         "epochs": tokens / unique_tokens,
@@ -74,7 +66,21 @@ def describe(
         "source_run": source or None,
         "finetune_tokens": min(tokens, read) if source else None,
         "frozen_params": counts.n_frozen if source else None,
-        "teacher_run": run.distill.teacher or None,
+        **_of_technique(run, counts),
         "corpus_hash": corpus_hash,
         "config": json.dumps(config.non_defaults(run), sort_keys=True),
+    }
+
+
+def _of_technique(run: RunConfig, counts: Counts) -> dict[str, Any]:
+    technique, strength = catalog.of(run)
+    return {
+        "technique": technique,
+        "strength": strength,
+        "n_active": counts.n_active if counts.n_active < counts.n_params else None,
+        "experts": run.model.experts,
+        "density": 1 - run.prune.sparsity,
+        "weight_bits": run.quantize.weight_bits or FULL,
+        "activation_bits": run.quantize.activation_bits or FULL,
+        "teacher_run": run.distill.teacher or None,
     }
