@@ -12,6 +12,7 @@ techniques. Stop it at any time: the same command goes on. Exit code 0 when done
 75 after SIGTERM, 2 for bad input.
 """
 
+import dataclasses
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,9 @@ from scaling_laws.techniques import axes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
+    from experiments.pretraining import Pretraining
     from scaling_laws.sweep.arms import ArmGrid, Best, Cell
     from scaling_laws.sweep.summary import Summary
 
@@ -32,60 +35,113 @@ _TECHNIQUE = flags.DEFINE_string("technique", "", "which technique; list: what t
 _STRENGTH = flags.DEFINE_list("strength", [], "its strengths; 0 is the baseline")
 _CELLS = flags.DEFINE_list("cells", [], "WIDTHxSTEPS of the arms; none: k-th width and k-th steps, without the ends")
 _TEACHER = flags.DEFINE_string("teacher", "", "WIDTHxSTEPS of the baseline's runs that teach")
+_PRETRAIN = flags.DEFINE_string("pretrain_path", "", "transfer: data of the sources, named as task.path")
 _REACH = flags.DEFINE_integer("reach", 1, "rates on either side of the middle one", lower_bound=1, upper_bound=20)
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "say how many runs there are and train nothing")
 
 
 def run() -> int:
     """Train the baseline, then the arms, and say what came out."""
-    from scaling_laws.sweep import arms, machine, study
+    from scaling_laws.sweep import arms, study
     from scaling_laws.sweep.pace import Pace
     from scaling_laws.sweep.show import plural
 
     if _TECHNIQUE.value == "list":
-        print("\n".join(f"{name:18} {axis.doc}" for name, axis in axes.AXES.items()))
+        print("\n".join(f"{name:20} {axis.doc}" for name, axis in axes.AXES.items()))
         return 0
-    name: str = _TECHNIQUE.value
-    axes.axis(name)
+    axes.axis(_TECHNIQUE.value)
     strengths = [value for value in _strengths() if value]
     config = cli.config()
     grid = arms.baseline(config, study.facts_of(config), _REACH.value, Pace())
     grid.check()
-    at, teacher = _cells(config), _cell(config, _TEACHER.value, "--teacher") if _TEACHER.value else None
+    own = _Arms.of(grid)
     for strength in strengths:
-        arms.check(grid, name, strength, at, teacher)
+        own.check(strength)
     n_runs = len(grid.planned())
-    print(f"baseline: {plural(n_runs, 'run')} in {plural(len(grid.runs), 'cell')}; {name}: "
-          f"{plural(len(strengths), 'strength')} in {plural(len(at), 'cell')}", flush=True)  # fmt: skip
+    print(f"baseline: {plural(n_runs, 'run')} in {plural(len(grid.runs), 'cell')}; {own.name}: "
+          f"{plural(len(strengths), 'strength')} in {plural(len(own.at), 'cell')}", flush=True)  # fmt: skip
     if _DRY_RUN.value:
         return 0
-    workdir, n_workers = cli.workdir(), machine.worker_count(config.sweep.workers)
-
-    def trained(own: "ArmGrid") -> "tuple[Summary, list[dict[str, Any]]]":
-        own.check()
-        summary, rows = study.train_runs(config, own.facts, own.planned(), workdir, n_workers, more=own.further)
-        print("\n".join(study.endings(summary)), flush=True)
-        return summary, rows
-
-    summary, rows = trained(grid)
-    failed = summary.count("failed")
-    tuned = arms.best(grid, rows)
+    summary, rows = _trained(grid)
+    tuned, done = arms.best(grid, rows), [summary]
     for strength in strengths:
-        if summary.interrupted:
-            break
-        if axes.axis(name).source == "members":
-            from experiments.ensembles import arm
+        if not done[-1].interrupted:
+            summaries, found = own.train(strength, tuned, rows)
+            done += summaries
+            if not done[-1].interrupted:
+                print("\n".join(compared(own.name, strength, tuned, found)), flush=True)
+    if done[-1].interrupted:
+        return command.stopped(done[-1].terminated)
+    return int(any(summary.count("failed") for summary in done))
 
-            bases = {cell: arms.runs_of(grid, cell, tuned[cell], rows) for cell in at if cell in tuned}
-            summary, found = arm.train(config, grid.facts, bases, strength, workdir, n_workers)
-        else:
-            own = arms.arm(grid, name, strength, at, tuned, teacher)
-            summary, now = trained(own)
-            found = arms.best(own, now)
-        failed += summary.count("failed")
-        if not summary.interrupted:
-            print("\n".join(compared(name, strength, tuned, found)), flush=True)
-    return command.stopped(summary.terminated) if summary.interrupted else int(failed > 0)
+
+@dataclasses.dataclass(frozen=True)
+class _Arms:
+    """A technique beside a baseline: in which cells, from which teacher, after which runs on other data."""
+
+    grid: "ArmGrid"
+    name: str
+    at: "Sequence[Cell]"
+    teacher: "Cell | None"
+    before: "Pretraining | None"
+
+    @classmethod
+    def of(cls, grid: "ArmGrid") -> "_Arms":
+        """As the flags have it."""
+        from experiments.pretraining import Pretraining
+
+        config, name = grid.experiment, _TECHNIQUE.value
+        teacher = _cell(config, _TEACHER.value, "--teacher") if _TEACHER.value else None
+        needs_other = axes.axis(name).source == "other"
+        return cls(grid, name, _cells(config), teacher, Pretraining.on(_PRETRAIN.value, grid) if needs_other else None)
+
+    def check(self, strength: float) -> None:
+        """Raises ConfigError where an arm cannot be, before the baseline is trained."""
+        from scaling_laws.sweep import arms
+
+        arms.check(self.grid, self.name, strength, self.at, self.teacher)
+        if self.before:
+            self.before.check(strength, self.at)
+
+    def train(
+        self, strength: float, tuned: "dict[Cell, Best]", rows: "list[dict[str, Any]]"
+    ) -> "tuple[list[Summary], dict[Cell, Best]]":
+        """One arm beside the `tuned` cells of the baseline, whose table is `rows`: what was done, and its own best."""
+        from experiments.ensembles import arm
+        from scaling_laws.sweep import arms
+
+        if axes.axis(self.name).source == "members":
+            bases = {cell: arms.runs_of(self.grid, cell, tuned[cell], rows) for cell in self.at if cell in tuned}
+            about = (self.grid.experiment, self.grid.facts, bases, strength, *_where(self.grid))
+            summary, found = arm.train(*about)
+            return [summary], found
+        at, sources, done = self.at, None, []
+        if self.before:
+            summary, sources = self.before.train(strength, self.at, tuned, *_where(self.grid))
+            at, done = list(sources), [summary]
+            if summary.interrupted:
+                return done, {}
+        own = arms.arm(self.grid, self.name, strength, at, tuned, self.teacher, sources)
+        summary, now = _trained(own)
+        return [*done, summary], arms.best(own, now)
+
+
+def _where(grid: "ArmGrid") -> "tuple[Path, int]":
+    """The workdir, and how many work in it."""
+    from scaling_laws.sweep import machine
+
+    return cli.workdir(), machine.worker_count(grid.experiment.sweep.workers)
+
+
+def _trained(grid: "ArmGrid") -> "tuple[Summary, list[dict[str, Any]]]":
+    """What is left of a grid and of its extensions; what was done, and all rows of the workdir."""
+    from scaling_laws.sweep import study
+
+    grid.check()
+    about = (grid.experiment, grid.facts, grid.planned(), *_where(grid))
+    summary, rows = study.train_runs(*about, more=grid.further)
+    print("\n".join(study.endings(summary)), flush=True)
+    return summary, rows
 
 
 def compared(name: str, strength: float, without: "dict[Cell, Best]", found: "dict[Cell, Best]") -> list[str]:

@@ -15,6 +15,7 @@ from scaling_laws.sweep.rates import loss_of
 from scaling_laws.techniques import axes
 
 Row = Mapping[str, Any]
+Sources = Mapping["Cell", Mapping[int, Mapping[str, Any]]]  # by cell and seed, the settings that name a source
 BASELINE: Arm = ("none", 0.0)
 
 
@@ -46,7 +47,7 @@ class ArmGrid(LrGrid):
 
     each_seed: bool = False
     arm: Arm = BASELINE
-    by_seed: Mapping[Cell, Mapping[int, Mapping[str, Any]]] = dataclasses.field(default_factory=dict)
+    by_seed: Sources = dataclasses.field(default_factory=dict)
 
     def _begun(self) -> Sequence[RunConfig]:
         seed = self.experiment.sweep.seeds[0]
@@ -125,8 +126,33 @@ def runs_of(grid: ArmGrid, cell: Cell, found: Best, rows: Iterable[Row]) -> list
 
 def check(of: ArmGrid, name: str, strength: float, at: Sequence[Cell], teacher: Cell | None = None) -> None:
     """Raises ConfigError where an arm cannot be, before the baseline is trained."""
-    some = Best(of.experiment.optimizer.learning_rate, {}, dict.fromkeys(of.experiment.sweep.seeds, "0" * 16))
-    arm(of, name, strength, at, dict.fromkeys(map(Cell.of, of.runs), some), teacher).check()
+    named = {seed: {axes.axis(name).source_path: "0" * 16} for seed in of.experiment.sweep.seeds}
+    arm(of, name, strength, at, untuned(of), teacher, dict.fromkeys(at, named)).check()
+
+
+def untuned(of: ArmGrid) -> dict[Cell, Best]:
+    """What stands in for the best of every cell before any is known: the configuration's rate, and no run's name."""
+    config = of.experiment
+    some = Best(config.optimizer.learning_rate, {}, dict.fromkeys(config.sweep.seeds, "0" * 16))
+    return dict.fromkeys(map(Cell.of, of.runs), some)
+
+
+def pretraining(
+    of: ArmGrid,
+    strength: float,
+    at: Sequence[Cell],
+    tuned: Mapping[Cell, Best],
+    config: ExperimentConfig,
+    facts: TaskFacts,
+) -> ArmGrid:
+    """The runs on other data (those of `config`, which `facts` tell of) from which an arm of the cells `at` begins, in
+    their order: `strength` times their steps, at their best rate, which is the only one."""
+    kept = replace(config, {"train.keep_parameters": True, "sweep.lr_max_extensions": 0})
+    runs = []
+    for cell in at:
+        changes = {"train.steps": round(strength * cell.steps), "optimizer.learning_rate": tuned[cell].learning_rate}
+        runs.append(replace(cell.run(kept), changes))
+    return ArmGrid(kept, facts, tuple(runs), 0, of.pace)
 
 
 def arm(
@@ -136,9 +162,10 @@ def arm(
     at: Sequence[Cell],
     tuned: Mapping[Cell, Best],
     teacher: Cell | None = None,
+    sources: Sources | None = None,
 ) -> ArmGrid:
     """The arm of a technique (`axes.AXES`) at one strength beside the baseline `of`, whose best
-    rates are the middle of its own.
+    rates are the middle of its own. `sources`: those on other data, for a technique that needs them.
 
     Raises ConfigError for cells that the baseline has not, or that did not finish there, and for a missing teacher.
     """
@@ -147,9 +174,10 @@ def arm(
         if cell not in tuned:
             raise ConfigError(f"--cells: {cell}: no rate finished there; allowed: cells of the baseline where one did")
         changes = {"optimizer.learning_rate": tuned[cell].learning_rate, **axis.changes(strength)}
-        run = replace(cell.run(of.experiment), changes)
-        runs.append(run)
-        if axis.source_path:
+        runs.append(replace(cell.run(of.experiment), changes))
+        if axis.source == "other":
+            by_seed[cell] = (sources or {})[cell]
+        elif axis.source_path:
             source = cell if axis.source == "own" else teacher
             if source is None or source not in tuned:
                 raise ConfigError(f"--teacher: {source or 'missing'}; allowed: WIDTHxSTEPS of a cell of the baseline")

@@ -10,14 +10,15 @@ from typing import Any
 from scaling_laws.fields import ConfigError, nearest
 
 Changes = Mapping[str, Any]  # dotted path -> value
-SOURCES = ("", "own", "teacher", "members")
+SOURCES = ("", "own", "teacher", "other", "members")
 _SOURCE, _TEACHER = "transfer.source", "distill.teacher"
 
 
 @dataclasses.dataclass(frozen=True)
 class Axis:
-    """`changes`: settings at a strength. `source`: the baseline's run that an arm needs, of its own cell and seed, or
-    of a teacher's cell and the same seed, and `source_path` the setting that names it; with `members` an arm is made of
+    """`changes`: settings at a strength. `source`: the run that an arm needs, and `source_path` the setting that names
+    it: the baseline's of its own cell and seed, or of a teacher's cell and the same seed; with `other` one on other
+    data, of its own width, depth and seed, whose steps are so many times the cell's. With `members` an arm is made of
     runs of the baseline and of so many further seeds beside each."""
 
     doc: str
@@ -59,6 +60,10 @@ def _members(strength: float) -> Changes:
     return {}
 
 
+def _none(strength: float) -> Changes:
+    return {}
+
+
 def _patience(strength: float) -> Changes:
     patience = max(1, round(1 / strength))
     return {"regularise.patience": int(_only(strength, 1 / patience) and patience)}
@@ -86,6 +91,7 @@ AXES: dict[str, Axis] = {
     "multi_task": Axis("weight of what a second head misses of the inputs", _auxiliary("inputs")),
     "multi_token": Axis("weight of what a second head misses of the token after the next", _auxiliary("next")),
     "slim": Axis("share of heads, hidden units or channels that a retrained model lacks", _slim, "own", _SOURCE),
+    "transfer": Axis("steps of a source on other data (--pretrain_path) over one's own", _none, "other", _SOURCE),
     "distill": Axis("share of the objective that a teacher gives", _of("distill.weight"), "teacher", _TEACHER),
     "ensemble": Axis("members beside the first, their logits averaged", _members, "members"),
     "experts": Axis("feed-forward branches of which a place takes one", _of("model.experts", _whole)),

@@ -1,5 +1,6 @@
 """experiments.technique: what it refuses, which runs it makes and what it says of them; nothing is trained here."""
 
+import dataclasses
 import re
 
 import pytest
@@ -13,6 +14,7 @@ from scaling_laws.sweep.summary import Summary
 from scaling_laws.tasks import catalog
 
 FACTS = TaskFacts(10**6, "c0ffee", spec.text(256, 16))
+OTHER = dataclasses.replace(FACTS, corpus_hash="0ff")
 SETTINGS = {"model.width": 0, "model.depth": 0, "model.n_heads": 2, "task.context": 16, "sweep.seeds": "0,3"}
 SETTINGS |= {"sweep.widths": "8,16,24", "sweep.depths": "1", "sweep.steps": "20,40,80"}
 WORTH = 0.25  # nats that dropout of .1 costs
@@ -24,25 +26,29 @@ def call(monkeypatch, tmp_path):
 
     def train_runs(config, facts, runs, workdir, n_workers, more=lambda rows: []):
         call.packs.append(runs)
+        call.folders.append(workdir)
+        if not runs:
+            return Summary((), 0, 0, False, 1.0), call.rows
         tried = sorted({one.run.optimizer.learning_rate for one in runs})
         middle = tried[len(tried) // 2]
         for one in runs:
             gap = abs(one.run.optimizer.learning_rate - middle)
             seed = one.run.train.seed * (1e-2 + one.run.regularise.dropout / 100)
             loss = 9 * one.run.train.steps**-0.25 + 10 * gap + seed + 10 * WORTH * one.run.regularise.dropout
-            row = facts.described(one.run, one.counts, one.run_id) | {"status": "finished", "loss": loss}
+            status = "diverged" if (one.run.task.path, one.run.train.seed) in call.bad else "finished"
+            row = facts.described(one.run, one.counts, one.run_id) | {"status": status, "loss": loss}
             call.rows.append(row)
         assert not more(call.rows)
         return Summary(tuple(call.rows), 0, 0, call.interrupted, 1.0), call.rows
 
     def call(*words):
         settings = [f"--config.{path}={value}" for path, value in SETTINGS.items()]
-        flags = ["--technique=", "--strength=", "--cells="]  # their values outlive a call
+        flags = ["--technique=", "--strength=", "--cells=", "--pretrain_path="]  # their values outlive a call
         return cli.call(technique.run, ["technique", f"--workdir={tmp_path}", *settings, *flags, *words])
 
     monkeypatch.setattr(study, "train_runs", train_runs)
-    monkeypatch.setattr(study, "facts_of", lambda config: FACTS)
-    call.packs, call.rows, call.interrupted = [], [], False
+    monkeypatch.setattr(study, "facts_of", lambda config: OTHER if config.task.path == "other.txt" else FACTS)
+    call.packs, call.rows, call.folders, call.bad, call.interrupted = [], [], [], set(), False
     return call
 
 
@@ -82,6 +88,49 @@ def test_members_of_an_ensemble_are_further_seeds_at_the_best_rate(call, monkeyp
     assert call("--technique=ensemble", "--strength=1.5") == 2
 
 
+def test_sources_on_other_data_come_first_and_into_a_folder_of_their_own(call, tmp_path, capsys):
+    words = ["--technique=transfer", "--strength=0.5", "--pretrain_path=other.txt"]
+    assert call(*words) == 0
+    baseline, sources, runs = call.packs
+    middle = sorted({one.run.optimizer.learning_rate for one in baseline})[1]
+    assert [(one.run.task.path, one.run.model.width, one.run.train.steps, one.run.train.seed) for one in sources] == [
+        ("other.txt", 16, 20, 0),
+        ("other.txt", 16, 20, 3),
+    ]
+    assert {one.run.optimizer.learning_rate for one in sources} == {middle}
+    ids = {one.run.train.seed: one.run_id for one in sources}
+    assert len(runs) == 6
+    for one in runs:
+        assert (one.run.task.path, one.run.train.steps) == ("", 40)
+        assert one.run.transfer.source == ids[one.run.train.seed]
+        assert one.run.transfer.source_workdir == str(tmp_path / "sources")
+        assert one.arm == ("transfer", 0.5)
+    assert call.folders == [tmp_path, tmp_path / "sources", tmp_path]
+    assert "transfer 0.5, width 16 depth 1, 40 steps: " in capsys.readouterr().out
+
+
+def test_where_a_source_diverged_there_is_no_arm(call, capsys):
+    call.bad = {("other.txt", 3)}
+    words = ["--technique=transfer", "--strength=0.5", "--pretrain_path=other.txt", "--cells=8x20,16x40"]
+    assert call(*words, "--config.sweep.seeds=0") == 0
+    assert len(call.packs[2]) == 2 * 3
+    assert call(*words) == 0
+    assert not call.packs[5]
+    assert "transfer 0.5, width 8 depth 1, 20 steps: left out, for a source did not finish" in capsys.readouterr().out
+
+
+def test_sources_whose_models_have_other_tensors_are_refused_before_anything_is_trained(call, monkeypatch, capsys):
+    longer = dataclasses.replace(OTHER, spec=spec.text(256, 32))
+    monkeypatch.setattr(study, "facts_of", lambda config: longer if config.task.path == "other.txt" else FACTS)
+    words = ["--technique=transfer", "--strength=0.5", "--pretrain_path=other.txt"]
+    assert call(*words) == 0
+    call.packs.clear()
+    assert call(*words, "--config.model.positions=learned") == 2
+    line = "'other.txt', whose models have 512 parameters of position where those of the task have 256; allowed: data"
+    assert line in capsys.readouterr().err
+    assert not call.packs
+
+
 def test_other_cells_by_name(call):
     assert call("--technique=l2", "--strength=0.1", "--cells=8x20,24x80,8x20") == 0
     assert {(one.run.model.width, one.run.train.steps) for one in call.packs[1]} == {(8, 20), (24, 80)}
@@ -108,6 +157,9 @@ def test_interrupted_it_does_not_begin_the_arms(call):
         (["--technique=dropout", "--strength=.1", "--cells=16"], "--cells: '16'; allowed: WIDTHxSTEPS of"),
         (["--technique=dropout", "--strength=.1", "--config.sweep.steps="], "sweep.steps: empty"),
         (["--technique=dropout", "--strength=2"], "regularise.dropout: 2.0; allowed: number, 0 to 0.99"),
+        (["--technique=transfer", "--strength=1"], "--pretrain_path: ''; allowed: other data than the task's"),
+        (["--technique=transfer", "--strength=1", "--pretrain_path=sotu"], "--pretrain_path: 'sotu'; allowed: other"),
+        (["--technique=transfer", "--strength=1e-3", "--pretrain_path=other.txt"], "train.steps: 0; allowed"),
         (["--technique=crop", "--strength=1"], "augment.crop: 1; allowed: 0 where"),
     ],
 )

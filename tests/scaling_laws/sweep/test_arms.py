@@ -114,6 +114,29 @@ def test_an_arm_of_another_run_names_that_of_its_own_seed(grid, name, path):
             arms.arm(grid, name, 0.5, [cell], tuned)
 
 
+def test_a_source_on_other_data_has_the_shape_the_seed_and_the_rate_of_its_cell_and_its_own_length(grid):
+    at = [Cell(24, 2, 400), Cell(16, 2, 200)]
+    tuned = arms.best(grid, rows_of(grid.planned(), 0.003))
+    other = replace(MIDDLE, {"task.path": "other.txt"})
+    sources = arms.pretraining(grid, 0.25, at, tuned, other, FACTS)
+    sources.check()
+    found = [(one.run.model.width, one.run.train.steps, one.run.train.seed) for one in sources.planned()]
+    assert found == [(24, 100, 0), (24, 100, 5), (16, 50, 0), (16, 50, 5)]
+    assert {one.run.task.path for one in sources.planned()} == {"other.txt"}
+    assert {one.run.train.keep_parameters for one in sources.planned()} == {True}
+    assert rates(sources.planned()) == pytest.approx([tuned[at[0]].learning_rate])
+    assert sources.further(rows_of(sources.planned(), 1.0)) == []
+    with pytest.raises(ConfigError, match=r"train\.steps: 0; allowed"):
+        arms.pretraining(grid, 1e-4, at, tuned, other, FACTS).check()
+    named = {cell: {seed: {"transfer.source": f"{seed:016x}"} for seed in (0, 5)} for cell in at}
+    own = arms.arm(grid, "transfer", 0.25, at, tuned, sources=named)
+    own.check()
+    assert {(one.run.train.seed, one.run.transfer.source) for one in own.planned()} == {
+        (0, "0" * 16), (5, "0" * 15 + "5")
+    }  # fmt: skip
+    assert {one.run.train.steps for one in own.planned()} == {200, 400}
+
+
 def test_an_arm_where_the_baseline_has_nothing_is_refused(grid):
     with pytest.raises(ConfigError, match="--cells: width 24 depth 2, 400 steps: no rate finished there"):
         arms.arm(grid, "dropout", 0.2, [Cell(24, 2, 400)], {})
@@ -136,6 +159,6 @@ def test_every_axis_names_settings_that_there_are(name):
     only = {"flip", "separable", "gelu", "tanh", "swiglu"}
     strength = 4.0 if name in whole else 1.0 if name in only else 0.5
     changed = replace(MIDDLE, axis.changes(strength))
-    assert (changed == MIDDLE) == (axis.source == "members")
+    assert (changed == MIDDLE) == (axis.source in ("members", "other"))
     assert axis.source in axes.SOURCES
-    assert bool(axis.source_path) == (axis.source in ("own", "teacher"))
+    assert bool(axis.source_path) == (axis.source in ("own", "teacher", "other"))
