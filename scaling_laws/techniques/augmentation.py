@@ -21,7 +21,10 @@ class AugmentConfig:
         0.0, "vectors, pictures: deviation of what is added to each input, as task.standardise has it", low=0, high=1e3
     )
     mixup: float = setting(
-        0.0, "vectors, pictures: mixed with another example, shares from Beta(mixup, mixup); 0: never", low=0, high=1e3
+        0.0,
+        "vectors, pictures: mixed with another example, shares from Beta(mixup, mixup), the larger one's own; 0: never",
+        low=0,
+        high=1e3,
     )
 
 

@@ -25,7 +25,9 @@ def read(form: AugmentConfig, spec: Spec, data: Data, numbers: Any, starts_B: An
     """`reading.read` of examples to train on, augmented as `form` says (`section.form`) with `numbers` (`hyper`).
 
     Each picture is cropped and mirrored by itself, then two are mixed, then the noise is added, so that its deviation
-    stays what it is. With mixup the targets of a classification are shares of the classes (B, O).
+    stays what it is. With mixup the targets of a classification are shares of the classes (B, O), and the larger share
+    is the example's own (as in Berthelot et al. 2019, eq. 9): which of two is called the partner is all the same, and
+    so the weakest mixup is none, where shares of 0 would put half of a batch in place of another.
     """
     if form == AugmentConfig():
         return reading.read(spec, data, starts_B, numbers["data_seed"])
@@ -36,6 +38,7 @@ def read(form: AugmentConfig, spec: Spec, data: Data, numbers: Any, starts_B: An
         others_B = jax.vmap(lambda key: jax.random.randint(key, (), 0, n_examples))(place)
         others = _moved(form, spec, data, partner, others_B)
         shares_B = jax.vmap(symmetric_beta, (0, None))(share, numbers["augment.mixup"])
+        shares_B = jnp.maximum(shares_B, 1 - shares_B)
         inputs, targets = (mixed(*pair, shares_B) for pair in zip((inputs, targets), others, strict=True))
     if form.noise:
         inputs += numbers["augment.noise"] * jax.vmap(lambda key: jax.random.normal(key, spec.shape))(noise)
