@@ -21,12 +21,9 @@ def train(
 ) -> tuple[Summary, dict[Cell, Best]]:
     """Train `strength` further members of each of the runs `bases` of a cell and add the rows of their ensembles; what
     was done, and the ensembles of each cell by seed."""
-    groups = {
-        (cell, base.run.train.seed): grouping.ensembles("deep", base, [int(strength) + 1], facts)[0]
-        for cell, own in bases.items()
-        for base in own
-    }
-    runs = {one.run_id: one for group in groups.values() for one in group.members}
+    whole = [int(strength) + 1]
+    groups = [grouping.ensembles("deep", base, whole, facts)[0] for own in bases.values() for base in own]
+    runs = {one.run_id: one for group in groups for one in group.members}
     summary, table = study.train_runs(config, facts, tuple(runs.values()), workdir, n_workers)
     if summary.interrupted:
         return summary, {}
@@ -35,9 +32,8 @@ def train(
 
     task = catalog.load(config.task, machine.task_cache_folder())
     by_id, rows = {row["run_id"]: row for row in table}, {}
-    for key, group in groups.items():
-        for _, members, _ in derive.finished([group], by_id, workdir):
-            rows[key] = derive.deep(group, members, task, "logits")
+    for group, members, _ in derive.finished(groups, by_id, workdir):
+        rows[Cell.of(group.base.run), group.base.run.train.seed] = derive.deep(group, members, task, "logits")
     derive.write(rows.values(), workdir)
     found: dict[Cell, Best] = {}
     for cell, own in bases.items():

@@ -1,6 +1,6 @@
 """The rows of ensembles from those of their members."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from scaling_laws.ensembles import rows, stacking
 from scaling_laws.ensembles.grouping import Group
 from scaling_laws.ensembles.rows import Row
+from scaling_laws.progress import Progress
 from scaling_laws.table import Journal, compact
 from scaling_laws.tasks import measured, order
 from scaling_laws.tasks.task import Task
@@ -50,17 +51,19 @@ def boosted(group: Group, members: Sequence[Finished], task: Task) -> Row:
     return rows.row(group.kind, own, found | behind, {}, float(group.size - 1))
 
 
-def finished(groups: Iterable[Group], table: Mapping[str, Row], workdir: Path) -> Iterator[Ready]:
-    """The groups of which every run has finished, with their members and what was trained beside. Raises KeptError
-    where one kept nothing."""
+def finished(groups: Collection[Group], table: Mapping[str, Row], workdir: Path) -> Iterator[Ready]:
+    """The groups of which every run has finished, with their members and what was trained beside, as progress is
+    shown. Raises KeptError where one kept nothing."""
     known: dict[str, Finished] = {}
-    for group in groups:
-        ids = [planned.run_id for planned in (*group.members, *group.beside)]
-        if all(run_id in table and table[run_id]["status"] == "finished" for run_id in ids):
-            for run_id in ids:
-                known[run_id] = known.get(run_id) or Finished.of(table[run_id], workdir)
-            found = [known[run_id] for run_id in ids]
-            yield group, found[: group.size], found[group.size :]
+    with Progress(len(groups), "ensembles") as progress:
+        for done, group in enumerate(groups, 1):
+            ids = [planned.run_id for planned in (*group.members, *group.beside)]
+            if all(run_id in table and table[run_id]["status"] == "finished" for run_id in ids):
+                for run_id in ids:
+                    known[run_id] = known.get(run_id) or Finished.of(table[run_id], workdir)
+                found = [known[run_id] for run_id in ids]
+                yield group, found[: group.size], found[group.size :]
+            progress.update(done)
 
 
 def write(found: Iterable[Row], workdir: Path) -> None:
