@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from scaling_laws import config as c
 from scaling_laws import families, validation
+from scaling_laws.fields import setting
 
 DEFAULT = c.ExperimentConfig()
 PATHS = [path for path, _, _ in c.leaves(DEFAULT)]
@@ -197,7 +198,7 @@ def test_the_sweep_around_a_run_is_not_in_its_identity():
 def test_a_field_added_later_leaves_old_identities():
     @dataclasses.dataclass(frozen=True)
     class Later(c.TrainConfig):
-        dropout: float = c.setting(0.0, "a technique to come", low=0, high=1)
+        dropout: float = setting(0.0, "a technique to come", low=0, high=1)
 
     old = c.RunConfig(train=c.TrainConfig(steps=9))
     assert c.identity(c.RunConfig(train=Later(steps=9)), "x") == c.identity(old, "x")
