@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 from experiments import cli, ensemble
+from experiments.ensembles.study import Asked, grouped
+from scaling_laws.config import ExperimentConfig, replace
+from scaling_laws.spec import Spec
 from scaling_laws.sweep import study
+from scaling_laws.sweep.planned import TaskFacts
 from scaling_laws.sweep.summary import Summary
 from scaling_laws.table import Journal, read_runs
 
@@ -92,6 +96,19 @@ def test_a_stack_counts_the_runs_of_its_folds(call, capsys):
     assert len(trained) == 2 + 2 * 2
     assert row["n_params"] == sum({one["n_params"] for one in trained})
     assert "the best of 2:" in capsys.readouterr().out
+
+
+def test_a_stack_may_be_of_several_families():
+    facts = TaskFacts(1000, "c0ffee", Spec("image", (8, 8, 1), 10))
+    settings = {"model.width": 8, "model.depth": 1, "task.name": "images", "sweep.steps": (60,), "sweep.seeds": (0, 3)}
+    config = replace(ExperimentConfig(), settings | {"sweep.max_epochs": 10.0})
+    asked = Asked("stacking", folds=3, families=("mlp", "convnet"))
+    (stacks,) = grouped(config, facts, asked).values()
+    assert [{one.run.train.seed for one in (*stack.members, *stack.beside)} for stack in stacks] == [{0}, {3}]
+    for stack in stacks:
+        assert [one.run.model.family for one in stack.members] == ["mlp", "convnet"]
+        beside = [(one.run.model.family, one.run.train.fold) for one in stack.beside]
+        assert beside == [(family, fold) for family in ("mlp", "convnet") for fold in range(3)]
 
 
 def test_stages_are_trained_one_after_the_other(call):
