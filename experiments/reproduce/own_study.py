@@ -1,0 +1,31 @@
+"""A figure's own runs as a study, and what is said of its scale."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from analysis.figures.chart import Drawing, Layer, Panel
+from analysis.options import Options
+from analysis.study import Study, study_of
+
+
+@lru_cache(maxsize=4)
+def study(workdir: Path, bootstrap: int, **options: object) -> Study:
+    """Fits, minima and envelope of a sweep, computed once for all figures of a paper. Raises as `study_of`."""
+    return study_of(workdir, Options(bootstrap=bootstrap, **options))  # pyright: ignore[reportArgumentType]
+
+
+def scale_of(found: Study) -> str:
+    """`C 2e9 to 6.4e10, N 1.2e4 to 9e4`."""
+    flops, sizes = found.runs["flops"], found.runs["n_params"]
+    return f"C {flops.min():.2g} to {flops.max():.2g}, N {sizes.min():.2g} to {sizes.max():.2g}"
+
+
+def named(drawing: Drawing, title: str, *, panels: tuple[Panel, ...] | None = None, caption: str = "") -> Drawing:
+    """The drawing under another title, with other panels, and with more said below it."""
+    said = f"{drawing.caption} {caption}".strip()
+    return Drawing(drawing.name, title, said, panels or drawing.panels, drawing.colours)
+
+
+def with_layers(panel: Panel, *layers: Layer) -> Panel:
+    """The panel with layers on top."""
+    return Panel(panel.x, panel.y, (*panel.layers, *layers), panel.title)

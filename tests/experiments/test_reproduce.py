@@ -1,0 +1,116 @@
+"""The catalogue: what it lists and refuses, how numbers are held against a paper's, and what it writes."""
+
+import csv
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis.figures.chart import Axis, Drawing, Layer, Panel
+from experiments import cli
+from experiments.reproduce import __main__ as reproduce
+from experiments.reproduce import catalog, told
+from experiments.reproduce.entry import NO, OPEN, YES, Figure, Paper, Quantity, Result
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+FLAGS = ["--nolist", "--paper=", "--figure=", "--data=own", "--scale=cpu", "--bootstrap=20"]  # values outlive a call
+
+
+@pytest.fixture
+def call(tmp_path):
+    """`call(*words)`: exit code, into the folder `call.out`."""
+
+    def call(*words):
+        return cli.call(reproduce.run, ["reproduce", f"--workdir={tmp_path}", *FLAGS, *words])
+
+    call.out = tmp_path
+    return call
+
+
+@pytest.mark.parametrize(
+    "quantity, verdict",
+    [
+        (Quantity("a", 1.0, 1.05, tolerance=0.1), YES),
+        (Quantity("a", 1.0, 1.15, tolerance=0.1), NO),
+        (Quantity("a", 1.0, 1.15, (0.9, 1.2)), YES),
+        (Quantity("a", 1.0, 1.15, (1.1, 1.2)), NO),
+        (Quantity("a", 1.0, 1.15, (0.9, 1.2), tolerance=0.1), NO),  # a stated tolerance decides
+        (Quantity("a", 1.0, 1.15), OPEN),
+        (Quantity("a", None, 1.15, (1.1, 1.2)), OPEN),
+        (Quantity("a", 1.0, math.nan, (1.1, 1.2)), OPEN),
+        (Quantity("a", 1.0, None), OPEN),
+    ],
+)
+def test_a_number_agrees_by_its_tolerance_or_its_interval(quantity, verdict):
+    assert quantity.agrees == verdict
+
+
+def test_a_result_becomes_a_figure_and_a_table_and_says_why(tmp_path):
+    points = Layer("points", "run", np.array([1.0, 10.0]), np.array([2.0, 3.0]), mark="dot")
+    panel = Panel(Axis("x"), Axis("y"), (points,))
+    quantities = (
+        Quantity("alpha", 0.3, 0.31, (0.29, 0.33), None, "far", "near", "never said"),
+        Quantity("beta", 0.3, 0.41, (0.39, 0.43), None, "far", "near", "it is small"),
+        Quantity("gamma", 0.5, 0.41, (0.39, 0.43), None, "far", "near", "it is small"),
+        Quantity("delta", None, 2.0),
+    )
+    result = Result((Drawing("one", "One", "Said.", (panel,)),), quantities, ("that is all",))
+    assert {path.name for path in told.write(result, tmp_path)} == {"one.png", "one.svg", "one.csv", told.FILE}
+    with (tmp_path / told.FILE).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["agrees"] for row in rows] == ["yes", "no", "no", ""]
+    assert [row["why"] for row in rows] == ["", "it is small", "it is small", ""]
+    assert (rows[1]["low"], rows[1]["high"], rows[3]["paper"]) == ("0.39", "0.43", "")
+    lines = told.lines(result)
+    assert lines[1].split("  ")[0] == "alpha"
+    assert "why not: beta, gamma: it is small" in lines
+    assert lines[-1] == "note: that is all"
+
+
+def test_every_paper_is_listed_with_its_figures(call, capsys):
+    assert call("--list") == 0
+    out = capsys.readouterr().out
+    for name in catalog.NAMES:
+        paper = catalog.paper(name)
+        assert isinstance(paper, Paper)
+        assert f"{name}: {paper.reference}" in out
+        for number, figure in paper.figures.items():
+            assert f"--figure={number}" in out
+            assert figure.own or figure.published
+            assert bool(figure.files) == bool(figure.published)
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["--paper=chinchila"], "--paper: 'chinchila'; allowed: chinchilla"),
+        (["--paper=chinchilla", "--figure=9"], "--figure: '9'; allowed for chinchilla: 2-4, 3, 4"),
+        (["--paper=chinchilla", "--data=nowhere"], "--data: nowhere lacks epoch_chinchilla/"),
+        (["--paper=chinchilla", "--figure=3", "--data=nowhere"], "--data: nowhere; allowed for this figure: own"),
+        (["--paper=chinchilla", "--config.model.width=8"], "--config: given; allowed: none"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(call, capsys, words, said):
+    assert call(*words) == 2
+    assert re.search(re.escape(said), capsys.readouterr().err)
+    assert not list(call.out.iterdir())
+
+
+def test_figures_of_published_tables_meet_what_is_published(call, capsys):
+    if not DATA.exists():
+        pytest.skip("the published tables are not here")
+    assert call("--paper=chinchilla", f"--data={DATA}") == 0
+    with (call.out / "chinchilla" / "4" / told.FILE).open(newline="") as file:
+        verdicts = {row["quantity"]: row["agrees"] for row in csv.DictReader(file)}
+    assert verdicts.pop("a as published by approach 3") == "no"
+    assert set(verdicts.values()) == {"yes"}
+    assert "the published fit is no optimum" in capsys.readouterr().out
+
+
+def test_a_figure_without_own_runs_asks_for_tables(call, capsys, monkeypatch):
+    only = Figure("a claim", published=lambda published: Result((), ()), files=("a.csv",))
+    monkeypatch.setattr(catalog, "paper", lambda name: Paper("one", "two", {"1": only}))
+    assert call("--paper=chinchilla") == 2
+    assert "--data: own; allowed for this figure: a folder of published tables" in capsys.readouterr().err
