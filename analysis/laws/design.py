@@ -204,7 +204,8 @@ def value(law: Law, coefficients: Mapping[str, float | np.ndarray], inputs: Mapp
     """The law (..., N) of published coefficients of shape (...,) at points (N,)."""
     theta = parameters_of(law, coefficients)
     logs = design(law, inputs, centred=False).log_prediction(theta.reshape(-1, theta.shape[-1]))
-    return np.exp(logs).reshape(*theta.shape[:-1], -1)
+    with np.errstate(over="ignore"):  # a resample that knows nothing of a place may say infinity there
+        return np.exp(logs).reshape(*theta.shape[:-1], -1)
 
 
 def value_each(law: Law, coefficients: Mapping[str, np.ndarray], inputs: Mapping[str, np.ndarray]) -> np.ndarray:

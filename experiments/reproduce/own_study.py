@@ -3,9 +3,15 @@
 from functools import lru_cache
 from pathlib import Path
 
+from analysis.envelope import Envelope
 from analysis.figures.chart import Drawing, Layer, Panel
+from analysis.frontier import Frontier
+from analysis.isoflop import Isoflop
+from analysis.numeric_frontier import NumericFrontier
 from analysis.options import Options
 from analysis.study import Study, study_of
+
+Interval = tuple[float, float]
 
 
 @lru_cache(maxsize=4)
@@ -18,6 +24,15 @@ def scale_of(found: Study) -> str:
     """`C 2e9 to 6.4e10, N 1.2e4 to 9e4`."""
     flops, sizes = found.runs["flops"], found.runs["n_params"]
     return f"C {flops.min():.2g} to {flops.max():.2g}, N {sizes.min():.2g} to {sizes.max():.2g}"
+
+
+def exponent(part: Envelope | Isoflop | Frontier | NumericFrontier | None) -> tuple[float | None, Interval | None]:
+    """The exponent of N* in C by one approach, with its interval; None where there is none."""
+    if part is None:
+        return None, None
+    if isinstance(part, Envelope | Isoflop):
+        return part.a, part.a_interval
+    return part.a, part.intervals.get("a")
 
 
 def named(drawing: Drawing, title: str, *, panels: tuple[Panel, ...] | None = None, caption: str = "") -> Drawing:

@@ -11,8 +11,8 @@ import pytest
 from analysis.figures.chart import Axis, Drawing, Layer, Panel
 from experiments import cli
 from experiments.reproduce import __main__ as reproduce
-from experiments.reproduce import catalog, told
-from experiments.reproduce.entry import NO, OPEN, YES, Figure, Paper, Quantity, Result
+from experiments.reproduce import catalog, sweeps, told
+from experiments.reproduce.entry import NO, OPEN, YES, Figure, Own, Paper, Quantity, Result
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 FLAGS = ["--nolist", "--paper=", "--figure=", "--data=own", "--scale=cpu", "--bootstrap=20"]  # values outlive a call
@@ -85,7 +85,7 @@ def test_every_paper_is_listed_with_its_figures(call, capsys):
 @pytest.mark.parametrize(
     "words, said",
     [
-        (["--paper=chinchila"], "--paper: 'chinchila'; allowed: chinchilla"),
+        (["--paper=chinchila"], "--paper: 'chinchila'; allowed: kaplan, chinchilla"),
         (["--paper=chinchilla", "--figure=9"], "--figure: '9'; allowed for chinchilla: 2-4, 3, 4"),
         (["--paper=chinchilla", "--data=nowhere"], "--data: nowhere lacks epoch_chinchilla/"),
         (["--paper=chinchilla", "--figure=3", "--data=nowhere"], "--data: nowhere; allowed for this figure: own"),
@@ -114,3 +114,26 @@ def test_a_figure_without_own_runs_asks_for_tables(call, capsys, monkeypatch):
     monkeypatch.setattr(catalog, "paper", lambda name: Paper("one", "two", {"1": only}))
     assert call("--paper=chinchilla") == 2
     assert "--data: own; allowed for this figure: a folder of published tables" in capsys.readouterr().err
+
+
+KEPT = Path(__file__).parents[2] / "docs" / "results" / "demo_full"
+
+
+@pytest.mark.parametrize("name", ["kaplan", "chinchilla", "gemstones"])
+def test_figures_of_own_runs_come_with_numbers_beside_the_papers(name):
+    found = {number: figure for number, figure in catalog.figures(name).items() if figure.own}
+    assert found
+    for figure in found.values():
+        assert set(figure.sweeps) <= set(sweeps.SWEEPS)
+        result = figure.own(Own("cpu", dict.fromkeys(figure.sweeps, KEPT), 20))
+        assert result.drawings
+        assert all(math.isfinite(one.here) for one in result.quantities)
+        assert all(one.why for one in result.quantities if one.agrees == NO)
+
+
+def test_what_kaplan_did_not_count_is_what_parts_the_two_papers():
+    result = catalog.figures("kaplan", "14")["14"].own(Own("cpu", {"text": KEPT}, 100))
+    by_name = {one.name: one for one in result.quantities}
+    without = by_name["N* ~ C^a without embedding and head, IsoFLOP minima"]
+    assert without.agrees == YES
+    assert without.interval[0] > by_name["N* ~ C^a with them, IsoFLOP minima"].interval[1]

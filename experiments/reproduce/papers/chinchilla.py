@@ -1,8 +1,15 @@
 """Hoffmann et al. 2022, "Training compute-optimal large language models": three approaches to N* and D* over C."""
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from experiments.reproduce.entry import Figure, Own, Paper, Published, Quantity, Result
+
+if TYPE_CHECKING:
+    from analysis.figures.chart import Layer
+    from analysis.study import Study
 
 PAPER_SCALE = "C 6e18 to 3e21, N 7e7 to 1.6e10"
 LOCAL = (
@@ -26,9 +33,9 @@ def approaches(own: Own) -> Result:
     found["approach 3"] = study.fit.frontier if study.fit else None
     scale, quantities = own_study.scale_of(study), []
     for name, part in found.items():
-        a, interval = (None, None) if part is None else (part.a, _interval(part))
-        said = f"N* ~ C^a, {name}"
-        quantities.append(Quantity(said, HOFFMANN_EXPONENTS[name], a, interval, None, PAPER_SCALE, scale, LOCAL))
+        here = own_study.exponent(part)
+        why = (PAPER_SCALE, scale, LOCAL)
+        quantities.append(Quantity(f"N* ~ C^a, {name}", HOFFMANN_EXPONENTS[name], *here, None, *why))
     drawing = frontier_scaling.build(study)
     panels = tuple(
         own_study.with_layers(panel, *_published_line(study, what))
@@ -103,11 +110,7 @@ def points(published: Published) -> Result:
     return Result((drawing,), tuple(quantities))
 
 
-def _interval(part) -> tuple[float, float] | None:
-    return part.a_interval if hasattr(part, "a_interval") else part.intervals.get("a")
-
-
-def _published_line(study, what: str):
+def _published_line(study: "Study", what: str) -> "Iterator[Layer]":
     """N* or D* of the published law at the budgets here, dashed: C = 6 N D."""
     from analysis.figures.chart import Layer
     from analysis.frontier import SIX_N_D, Frontier
