@@ -1,17 +1,15 @@
 """The page of an audit: one self-contained file without a script, figures inside it and as files beside it."""
 
-import base64
 from collections.abc import Mapping
 from pathlib import Path
 
 from analysis.audit import figures
 from analysis.audit.examine import Audit
 from analysis.audit.findings import Estimate, Finding
-from analysis.figures.chart import Drawing
 from analysis.figures.style import write_atomically
 from analysis.load import row_list
-from analysis.page.document import policy_hash, style
-from analysis.page.markup import Markup, join, raw_element, tag
+from analysis.page import still
+from analysis.page.markup import Markup, join, tag
 from analysis.page.sections import between, short
 from analysis.page.tables import fact_list, plain_table
 
@@ -24,7 +22,6 @@ SECTIONS = {
     "about": "About",
 }
 OWN_STYLE = """
-.drawn { display: block; width: 100%; max-width: 44rem; height: auto; background: #fff; border-radius: 7px; }
 .level { display: inline-block; font-size: 0.8rem; padding: 0.05rem 0.55rem; border-radius: 1rem; }
 .level { border: 1px solid var(--soft); color: var(--soft); }
 .level.severe { background: var(--warning); border-color: var(--warning); color: #fff; }
@@ -40,22 +37,13 @@ def write_page(found: Audit, out: Path) -> list[Path]:
 
     folder, drawn = out.with_name(f"{out.stem}_figures"), figures.drawings(found)
     paths = [path for _, drawing in drawn for path in static.save(drawing, folder)]
-    images = {check: _image(drawing, folder / f"{drawing.name}.svg") for check, drawing in drawn}
+    images = {check: still.image(drawing, folder / f"{drawing.name}.svg") for check, drawing in drawn}
     return [write_atomically(out, page(found, images).encode(errors="backslashreplace")), *paths]
 
 
 def page(found: Audit, images: Mapping[str, Markup] | None = None) -> str:
     """The text of the page; `images`: check -> its figure."""
-    images, sheet = images or {}, style(OWN_STYLE)
-    policy = f"default-src 'none'; style-src '{policy_hash(sheet)}'; img-src data:; base-uri 'none'; form-action 'none'"
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=policy),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", TITLE),
-        raw_element("style", sheet),
-    )
+    images = images or {}
     links = [tag("a", text, href=f"#{name}") for name, text in SECTIONS.items()]
     main = tag(
         "main",
@@ -66,7 +54,7 @@ def page(found: Audit, images: Mapping[str, Markup] | None = None) -> str:
         _outcomes(found),
         _about(found),
     )
-    return "<!doctype html>\n" + join(tag("html", head, tag("body", main), lang="en")) + "\n"
+    return still.document(TITLE, main, OWN_STYLE)
 
 
 def _header(found: Audit) -> Markup:
@@ -152,10 +140,3 @@ def _about(found: Audit) -> Markup:
     ]
     notes = [tag("p", note, class_="soft") for note in case.runs.notes]
     return tag("section", tag("h2", "About this page", id="about"), fact_list(facts), join(*notes))
-
-
-def _image(drawing: Drawing, path: Path) -> Markup:
-    """The figure as an image: a drawing that is an image runs nothing."""
-    data = base64.b64encode(path.read_bytes()).decode()
-    picture = tag("img", src=f"data:image/svg+xml;base64,{data}", alt=drawing.title, class_="drawn")
-    return tag("figure", Markup(picture.removesuffix("</img>")), tag("figcaption", drawing.caption))
