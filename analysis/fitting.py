@@ -102,6 +102,15 @@ class Fit:
         thetas = uncertainty.refit_to(posed, log_losses_RxN)
         return laws.natural(posed.task.points.law, posed.task.points.uncentre(thetas))
 
+    def reweighted(self, runs: Runs, counts_RxN: np.ndarray) -> dict[str, np.ndarray]:
+        """Coefficients (R,) of the law fitted as this one was where run n counts `counts_RxN[r, n]` times.
+
+        `runs` are those of this fit; each refit descends from this optimum. Raises DataError for other runs.
+        """
+        posed = _posed_again(self, runs)
+        thetas = uncertainty.refit(posed, np.asarray(counts_RxN, dtype=float))
+        return laws.natural(posed.task.points.law, posed.task.points.uncentre(thetas))
+
     def to_json(self, samples: bool = True) -> dict[str, Any]:
         """Plain JSON values; `from_json` reads them back (without `samples`: point estimates and intervals only)."""
         data = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}

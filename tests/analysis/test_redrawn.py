@@ -5,7 +5,7 @@ import pytest
 from known import isoflop_runs
 
 from analysis.fit import fit
-from analysis.load import DataError
+from analysis.load import DataError, runs_from
 
 BUDGETS = (1e18, 1e19, 1e20)
 
@@ -25,7 +25,20 @@ def test_each_refit_is_the_fit_of_its_own_losses(objective):
             assert found[name][k] == pytest.approx(expected.coefficients[name], rel=1e-4), name
 
 
-def test_other_runs_are_refused():
+def test_each_reweighted_fit_is_the_fit_of_the_runs_that_count():
     runs = isoflop_runs(BUDGETS, 6, points=6, noise=0.003)
-    with pytest.raises(DataError, match="allowed: the runs of the fit"):
-        fit(runs, objective="log_mse").refitted(isoflop_runs(BUDGETS, 6, points=5), np.zeros((1, 15)))
+    counts = np.random.default_rng(0).integers(0, 3, (3, len(runs)))
+    found = fit(runs).reweighted(runs, counts)
+    for k, times in enumerate(counts):
+        drawn = runs_from({name: np.repeat(values, times) for name, values in runs.columns.items()})
+        expected = fit(drawn)
+        for name in ("alpha", "beta", "E"):
+            assert found[name][k] == pytest.approx(expected.coefficients[name], rel=1e-4), name
+
+
+def test_other_runs_are_refused():
+    runs, others = isoflop_runs(BUDGETS, 6, points=6, noise=0.003), isoflop_runs(BUDGETS, 6, points=5)
+    found = fit(runs, objective="log_mse")
+    for again in (found.refitted, found.reweighted):
+        with pytest.raises(DataError, match="allowed: the runs of the fit"):
+            again(others, np.zeros((1, 15)))
