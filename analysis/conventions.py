@@ -64,7 +64,7 @@ def pearce_song_slope(
     """
     c = _chinchilla(coefficients)
     n = np.geomspace(*sizes, points)
-    flops, slope = non_embedding_compute(n, c), _local_slope(n, c)
+    flops, slope = non_embedding_compute(n, c), local_slope(n, c)
     return Slopes(
         least_squares=frontier_line(flops, n)[1],
         endpoints=float(np.log(n[-1] / n[0]) / np.log(flops[-1] / flops[0])),
@@ -80,17 +80,21 @@ def non_embedding_compute(n_params: Any, coefficients: Mapping[str, float]) -> n
     return 6 * n * np.exp((log_d + c["alpha"] * np.log(with_embedding(n))) / c["beta"])
 
 
+def local_slope(n_params: Any, coefficients: Mapping[str, float]) -> np.ndarray:
+    """d ln N* / d ln C at N without embedding, C = 6 N D of that count: 1 over 1 + (alpha e - d ln e / d ln N) / beta.
+
+    Raises ConfigError for coefficients of another law.
+    """
+    n, c = np.asarray(n_params, dtype=float), _chinchilla(coefficients)
+    share, e = n / with_embedding(n), _elasticity(n)
+    d_log_e = (2 / 3) * share * (1 - e) / e
+    return 1 / (1 + (c["alpha"] * e - d_log_e) / c["beta"])
+
+
 def _elasticity(n: np.ndarray) -> np.ndarray:
     """d ln N_T / d ln N: from 1/3 where the embedding is everything to 1 where it is nothing."""
     share = n / with_embedding(n)
     return share + (1 - share) / 3
-
-
-def _local_slope(n: np.ndarray, c: Mapping[str, float]) -> np.ndarray:
-    """d ln N* / d ln C: the inverse of 1 + (alpha e - d ln e / d ln N) / beta."""
-    share, e = n / with_embedding(n), _elasticity(n)
-    d_log_e = (2 / 3) * share * (1 - e) / e
-    return 1 / (1 + (c["alpha"] * e - d_log_e) / c["beta"])
 
 
 def _chinchilla(coefficients: Mapping[str, float]) -> dict[str, float]:

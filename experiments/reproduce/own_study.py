@@ -1,15 +1,20 @@
 """A figure's own runs as a study, and what is said of its scale."""
 
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+
 from analysis.envelope import Envelope
 from analysis.figures.chart import Drawing, Layer, Panel
+from analysis.fitting import Fit
 from analysis.frontier import Frontier
 from analysis.isoflop import Isoflop
 from analysis.numeric_frontier import NumericFrontier
 from analysis.options import Options
 from analysis.study import Study, study_of
+from analysis.uncertainty import band, percentile
 
 Interval = tuple[float, float]
 
@@ -44,3 +49,19 @@ def named(drawing: Drawing, title: str, *, panels: tuple[Panel, ...] | None = No
 def with_layers(panel: Panel, *layers: Layer) -> Panel:
     """The panel with layers on top."""
     return Panel(panel.x, panel.y, (*panel.layers, *layers), panel.title)
+
+
+def frontier_layers(name: str, law: Fit, flops: np.ndarray, role: str) -> Iterator[Layer]:
+    """N* of a fitted law over C (n,) and the band of its resamples."""
+    front = law.frontier
+    if front is None or not np.isfinite(front.n_opt(flops)).all():
+        return
+    line = np.asarray(front.n_opt(flops))
+    if law.samples:
+        yield Layer("band", name, flops, line, *band(front.n_opt_samples(flops), law.level), role=role, legend=False)
+    yield Layer("line", name, flops, line, role=role)
+
+
+def interval(samples: np.ndarray, level: float) -> Interval | None:
+    """The central interval of resampled numbers; None without any."""
+    return percentile(samples, level) if np.isfinite(samples).any() else None

@@ -32,3 +32,12 @@ def verdicts(folder, paper, *words, files=()):
 def apart(quantities):
     """The names of those that do not agree."""
     return {name for name, (agrees, _) in quantities.items() if agrees == "no"}
+
+
+def write_runs(path, runs):
+    """A CSV of runs, to serve as the table of a sweep."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(runs.columns)
+        writer.writerows(zip(*(values.tolist() for values in runs.columns.values()), strict=True))
+    return path
