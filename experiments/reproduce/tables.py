@@ -19,3 +19,35 @@ def chinchilla(folder: Path) -> Runs:
     highest losses."""
     runs = load.load(folder / "epoch_chinchilla/svg_extracted_data.csv", "n_params=Model Size,flops=Training FLOP")
     return runs.select(runs["loss"] < np.sort(runs["loss"])[-5], "one of the five highest losses")
+
+
+PORIAN_SETS = {"RefinedWeb": "summary_df", "OpenWebText2": "summary_df_owt2"}  # data set -> their name of it
+PORIAN_SETTINGS = {  # each mends one thing of the one before
+    "Kaplan's": "warmup == 'long' and decay == 'kaplan' and param_count == 'kaplan'",
+    "head": "warmup == 'long' and decay == 'kaplan' and param_count == 'standard'",
+    "warm-up": "warmup == 'short' and decay == 'kaplan' and param_count == 'standard'",
+    "cosine": "decay == 'chinchilla' and param_count == 'standard'",
+    "tuned": "hparams == 'tuned' and param_count == 'standard'",
+}
+
+
+def porian_points(folder: Path, corpus: str, setting: str) -> Runs:
+    """The losses over N and D at each budget of one of PORIAN_SETS under one of PORIAN_SETTINGS."""
+    where = _porian_where(corpus, setting)
+    return load.load(folder / "porian/isoflop_points.csv", "n_params=N,tokens=D", where)
+
+
+def porian_minima(folder: Path, corpus: str, setting: str) -> Runs:
+    """Their own minima: flops, n_params and tokens of each budget with one."""
+    return load.load(folder / "porian/optimal_pairs.csv", "n_params=n,tokens=t", _porian_where(corpus, setting))
+
+
+def porian_interval(folder: Path, corpus: str, setting: str) -> tuple[float, float]:
+    """Their 95 % interval of the exponent of N* in C, minima weighted alike."""
+    names, where = ("n_exp_lo95", "n_exp_hi95"), f"{_porian_where(corpus, setting)} and kind == 'bootstrap'"
+    found = load.load(folder / "porian/published_bootstrap_ci.csv", where=where, needs=names)
+    return float(found[names[0]][0]), float(found[names[1]][0])
+
+
+def _porian_where(corpus: str, setting: str) -> str:
+    return f"file == '{PORIAN_SETS[corpus]}' and {PORIAN_SETTINGS[setting]}"

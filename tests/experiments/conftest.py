@@ -1,5 +1,7 @@
-"""A study's command in a process of its own."""
+"""A study's command in a process of its own, and the catalogue of papers in this one."""
 
+import csv
+import dataclasses
 import os
 import subprocess
 import sys
@@ -8,6 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+DATA = ROOT.parent / "shared" / "data"
+FLAGS = ["--nolist", "--paper=", "--figure=", "--data=own", "--scale=cpu", "--bootstrap=20"]  # values outlive a call
 CONFIG = """
 from scaling_laws import config
 
@@ -42,3 +46,66 @@ def refused(command, tmp_path):
         assert not (tmp_path / "runs").exists()
 
     return check
+
+
+@pytest.fixture
+def reproduce(tmp_path):
+    """`reproduce(*words)`: exit code of the catalogue's command, into the folder `reproduce.out`."""
+    from experiments import cli
+    from experiments.reproduce import __main__ as catalogue
+
+    def reproduce(*words):
+        return cli.call(catalogue.run, ["reproduce", f"--workdir={tmp_path}", *FLAGS, *words])
+
+    reproduce.out = tmp_path
+    return reproduce
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdicts:
+    """What a figure's table of numbers says: quantity -> agrees, quantity -> the number here."""
+
+    agrees: dict[str, str]
+    here: dict[str, float]
+
+    def those(self, verdict):
+        """The quantities with a verdict: yes, no, or nothing where there is nothing to compare with."""
+        return {name for name, agrees in self.agrees.items() if agrees == verdict}
+
+
+@pytest.fixture
+def verdicts(reproduce):
+    """`verdicts(paper, *words, files=())`: figure -> Verdicts; skips, saying so, where a published file is absent."""
+
+    def verdicts(paper, *words, files=()):
+        for name in files:
+            if not (DATA / name).exists():
+                pytest.skip(f"published table {name} is not here")
+        data = [f"--data={DATA}"] if files else []
+        assert reproduce(f"--paper={paper}", *data, *words) == 0
+        found = {}
+        for path in (reproduce.out / paper).glob("*/quantities.csv"):
+            with path.open(newline="") as file:
+                rows = list(csv.DictReader(file))
+            assert all(row["why"] for row in rows if row["agrees"] == "no"), "what does not agree says why"
+            numbers = {row["quantity"]: float(row["here"] or "nan") for row in rows}
+            found[path.parent.name] = Verdicts({row["quantity"]: row["agrees"] for row in rows}, numbers)
+            assert len(numbers) == len(rows), "every quantity has a name of its own"
+        return found
+
+    return verdicts
+
+
+@pytest.fixture
+def table(tmp_path):
+    """`table(runs)`: the path of a CSV of runs, to serve as the table of a sweep."""
+
+    def table(runs):
+        path = tmp_path / "runs.csv"
+        with path.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(runs.columns)
+            writer.writerows(zip(*(values.tolist() for values in runs.columns.values()), strict=True))
+        return path
+
+    return table

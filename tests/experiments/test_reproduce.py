@@ -9,24 +9,10 @@ import numpy as np
 import pytest
 
 from analysis.figures.chart import Axis, Drawing, Layer, Panel
-from experiments import cli
-from experiments.reproduce import __main__ as reproduce
 from experiments.reproduce import catalog, sweeps, told
 from experiments.reproduce.entry import NO, OPEN, YES, Figure, Own, Paper, Quantity, Result
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
-FLAGS = ["--nolist", "--paper=", "--figure=", "--data=own", "--scale=cpu", "--bootstrap=20"]  # values outlive a call
-
-
-@pytest.fixture
-def call(tmp_path):
-    """`call(*words)`: exit code, into the folder `call.out`."""
-
-    def call(*words):
-        return cli.call(reproduce.run, ["reproduce", f"--workdir={tmp_path}", *FLAGS, *words])
-
-    call.out = tmp_path
-    return call
 
 
 @pytest.mark.parametrize(
@@ -69,8 +55,8 @@ def test_a_result_becomes_a_figure_and_a_table_and_says_why(tmp_path):
     assert lines[-1] == "note: that is all"
 
 
-def test_every_paper_is_listed_with_its_figures(call, capsys):
-    assert call("--list") == 0
+def test_every_paper_is_listed_with_its_figures(reproduce, capsys):
+    assert reproduce("--list") == 0
     out = capsys.readouterr().out
     for name in catalog.NAMES:
         paper = catalog.paper(name)
@@ -92,27 +78,27 @@ def test_every_paper_is_listed_with_its_figures(call, capsys):
         (["--paper=chinchilla", "--config.model.width=8"], "--config: given; allowed: none"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(call, capsys, words, said):
-    assert call(*words) == 2
+def test_bad_input_is_one_line_and_exit_code_2(reproduce, capsys, words, said):
+    assert reproduce(*words) == 2
     assert re.search(re.escape(said), capsys.readouterr().err)
-    assert not list(call.out.iterdir())
+    assert not list(reproduce.out.iterdir())
 
 
-def test_figures_of_published_tables_meet_what_is_published(call, capsys):
+def test_figures_of_published_tables_meet_what_is_published(reproduce, capsys):
     if not DATA.exists():
         pytest.skip("the published tables are not here")
-    assert call("--paper=chinchilla", f"--data={DATA}") == 0
-    with (call.out / "chinchilla" / "4" / told.FILE).open(newline="") as file:
+    assert reproduce("--paper=chinchilla", f"--data={DATA}") == 0
+    with (reproduce.out / "chinchilla" / "4" / told.FILE).open(newline="") as file:
         verdicts = {row["quantity"]: row["agrees"] for row in csv.DictReader(file)}
     assert verdicts.pop("a as published by approach 3") == "no"
     assert set(verdicts.values()) == {"yes"}
     assert "the published fit is no optimum" in capsys.readouterr().out
 
 
-def test_a_figure_without_own_runs_asks_for_tables(call, capsys, monkeypatch):
+def test_a_figure_without_own_runs_asks_for_tables(reproduce, capsys, monkeypatch):
     only = Figure("a claim", published=lambda published: Result((), ()), files=("a.csv",))
     monkeypatch.setattr(catalog, "paper", lambda name: Paper("one", "two", {"1": only}))
-    assert call("--paper=chinchilla") == 2
+    assert reproduce("--paper=chinchilla") == 2
     assert "--data: own; allowed for this figure: a folder of published tables" in capsys.readouterr().err
 
 

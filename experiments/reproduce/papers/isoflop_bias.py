@@ -4,6 +4,7 @@ On Hoffmann et al.'s printed surface (alpha .34, beta .28), 15 sizes evenly spac
 """
 
 import dataclasses
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,58 +12,32 @@ import numpy as np
 from experiments.reproduce.entry import Figure, Own, Paper, Quantity, Result
 
 if TYPE_CHECKING:
+    from analysis.figures.chart import Drawing
     from analysis.frontier import Frontier
 
 SHIFTS = {2: 0.00142, 4: 0.00569, 8: 0.01279, 16: 0.02273}  # half-width -> log10 N* too high
 LOGARITHMIC = 0.02183  # with ln loss, half-width 16, C 1e20
 ROUNDED = 6e-6
 SIZES, WIDEST, FLOPS = 15, 16.0, 1e20
-BUDGETS = np.geomspace(1e18, 1e24, 25)
+BUDGETS, CENTRES = np.geomspace(1e18, 1e24, 25), np.geomspace(1 / 3, 3, 25)
 PAPER_SCALE = "noiseless, at any C"
 RANGE = "C 1e18 to 1e24"
 
 
 def shift(own: Own) -> Result:
     """How far the parabola's minimum lies from N*: over the width of the grid, over C, over its centre."""
-    from analysis.figures.chart import Axis, Drawing, Layer, Panel
     from analysis.lines import frontier_line
 
     front = printed_surface()
-    here = {width: shifted(front, FLOPS, width) for width in SHIFTS}
-    widths = np.geomspace(1.3, 32, 40)
-    centres = np.geomspace(1 / 3, 3, 25)
-    over_widths = np.array([shifted(front, FLOPS, width) for width in widths])
-    logarithmic = np.array([shifted(front, FLOPS, width, logarithmic=True) for width in widths])
-    over_c = np.array([shifted(front, c) for c in BUDGETS])
-    logarithmic_c = np.array([shifted(front, c, logarithmic=True) for c in BUDGETS])
-    over_centres = np.array([shifted(front, FLOPS, centre=centre) for centre in centres])
-    height = Axis("log10 N* too high", log=False)
-    sure, other = {"role": "law"}, {"role": "approach1"}
-    known = np.array([*SHIFTS], float), np.array([*SHIFTS.values()])
-    panels = (
-        Panel(Axis("half-width of the grid, a factor in N"), height, (
-            Layer("line", "parabola of the loss", widths, over_widths, **sure),
-            Layer("line", "parabola of ln loss", widths, logarithmic, **other),
-            Layer("points", "published", *known, mark="hollow"),
-        ), f"at C = {FLOPS:g}"),
-        Panel(Axis("training compute C (FLOPs)"), height, (
-            Layer("line", "parabola of the loss", BUDGETS, over_c, **sure),
-            Layer("line", "parabola of ln loss", BUDGETS, logarithmic_c, **other),
-            Layer("points", "published", np.array([FLOPS]), np.array([LOGARITHMIC]), mark="hollow"),
-        ), f"half-width {WIDEST:g}"),
-        Panel(Axis("centre of the grid / N*"), height, (
-            Layer("line", "parabola of the loss", centres, over_centres, **sure),
-        ), f"half-width {WIDEST:g}"),
-    )  # fmt: skip
-    caption = "Noiseless losses of a law with alpha .34 and beta .28: the valley is steeper on one side."
-    drawing = Drawing("shift", "What a parabola makes of a noiseless valley (Czech et al. 2026)", caption, panels)
+    over_c = [shifted(front, c) for c in BUDGETS]
+    drifting = [shifted(front, c, centre=centre) for c, centre in zip(BUDGETS, CENTRES, strict=True)]
     exact = front.n_opt(BUDGETS)
-    drifting = [shifted(front, c, centre=centre) for c, centre in zip(BUDGETS, centres, strict=True)]
     slope, drifted = (frontier_line(BUDGETS, exact * 10.0 ** np.array(off))[1] for off in (over_c, drifting))
     equal = dataclasses.replace(front, coefficients=front.coefficients | {"beta": front.coefficients["alpha"]})
     quantities = (
-        *(Quantity(f"log10 N* too high, half-width {width}", SHIFTS[width], value, None, ROUNDED, PAPER_SCALE)
-          for width, value in here.items()),
+        *(Quantity(f"log10 N* too high, half-width {width}", value, shifted(front, FLOPS, width), None, ROUNDED,
+                   PAPER_SCALE)
+          for width, value in SHIFTS.items()),
         Quantity("log10 N* too high, ln loss, half-width 16", LOGARITHMIC, shifted(front, FLOPS, logarithmic=True),
                  None, ROUNDED, f"C {FLOPS:g}"),
         Quantity("spread over C of the shift at half-width 16", 0.0, float(np.ptp(over_c)), None, 1e-9,
@@ -73,7 +48,33 @@ def shift(own: Own) -> Result:
         Quantity("log10 N* too high where alpha = beta", 0.0, shifted(equal, FLOPS), None, 1e-9, PAPER_SCALE),
     )  # fmt: skip
     notes = ("with ln loss the shift grows with C, as the loss nears E: there the slope is biased too",)
-    return Result((drawing,), quantities, notes)
+    return Result((_drawn(front),), quantities, notes)
+
+
+def _drawn(front: "Frontier") -> "Drawing":
+    """The shift over the width of the grid, over C, and over its centre; published numbers hollow."""
+    from analysis.figures.chart import Axis, Drawing, Layer, Panel
+
+    def line(x: np.ndarray, shifts: Iterable[float], logarithmic: bool = False) -> Layer:
+        name, role = ("parabola of ln loss", "approach1") if logarithmic else ("parabola of the loss", "law")
+        return Layer("line", name, x, np.array([*shifts]), role=role)
+
+    def published(x: Iterable[float], shifts: Iterable[float]) -> Layer:
+        return Layer("points", "published", np.array([*x], float), np.array([*shifts]), mark="hollow")
+
+    height, widths = Axis("log10 N* too high", log=False), np.geomspace(1.3, 32, 40)
+    over_widths = [line(widths, (shifted(front, FLOPS, x, logarithmic=ln) for x in widths), ln) for ln in (False, True)]
+    over_c = [line(BUDGETS, (shifted(front, c, logarithmic=ln) for c in BUDGETS), ln) for ln in (False, True)]
+    over_centres = line(CENTRES, (shifted(front, FLOPS, centre=x) for x in CENTRES))
+    panels = (
+        Panel(Axis("half-width of the grid, a factor in N"), height, (*over_widths, published(SHIFTS, SHIFTS.values())),
+              f"C = {FLOPS:g} FLOPs"),
+        Panel(Axis("training compute C (FLOPs)"), height, (*over_c, published([FLOPS], [LOGARITHMIC])),
+              f"half-width {WIDEST:g}"),
+        Panel(Axis("centre of the grid / N*"), height, (over_centres,), f"half-width {WIDEST:g}"),
+    )  # fmt: skip
+    caption = "Noiseless losses of a law with alpha .34 and beta .28: the valley is steeper on one side."
+    return Drawing("shift", "What a parabola makes of a noiseless valley (Czech et al. 2026)", caption, panels)
 
 
 def runs(own: Own) -> Result:

@@ -1,6 +1,6 @@
 """Pearce and Song 2024, "Reconciling Kaplan and Chinchilla scaling laws": one law, two counts, two exponents."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,6 +8,8 @@ import numpy as np
 from experiments.reproduce.entry import Figure, Own, Paper, Quantity, Result
 
 if TYPE_CHECKING:
+    from analysis.conventions import Slopes
+    from analysis.figures.chart import Drawing
     from analysis.fitting import Fit
     from analysis.load import Runs
 
@@ -24,51 +26,53 @@ OTHER_TEXT = (
 def slope(own: Own) -> Result:
     """d ln N* / d ln C over N without embedding, if Besiroglu et al.'s law in the total count is true."""
     from analysis import conventions
+    from analysis.published import BESIROGLU_2024, KAPLAN_SIZES
+
+    law, found = BESIROGLU_2024.coefficients, conventions.pearce_song_slope()
+    few = np.geomspace(*KAPLAN_SIZES, COARSE)
+    steepest = float(np.gradient(np.log(few), np.log(conventions.non_embedding_compute(few, law))).max())
+    where = (SIZES, SIZES)
+    quantities = (
+        Quantity("a without embedding, least squares (the one that is printed)", LEAST_SQUARES, found.least_squares,
+                 None, 0.005, *where),
+        Quantity("a without embedding, between the smallest and the largest N", ENDPOINTS, found.endpoints, None, 5e-4,
+                 *where),
+        Quantity("least local slope", LOCAL[0], found.local[0], None, 0.005, *where),
+        Quantity(f"greatest local slope, by differences of {COARSE} sizes", LOCAL[1], steepest, None, 0.005, *where),
+        Quantity("greatest local slope, the derivative", LOCAL[1], found.local[1], None, 0.005, *where, STEEPEST),
+        Quantity("a with embedding, and without it at last", ASYMPTOTIC, found.asymptotic, None, 5e-4),
+    )  # fmt: skip
+    notes = (f"Kaplan et al. printed {KAPLAN}: below the slopes of this law at most of their sizes, above .513",)
+    return Result((_slopes(law, found),), quantities, notes)
+
+
+def _slopes(law: Mapping[str, float], found: "Slopes") -> "Drawing":
+    """The local slope over N, and N* over C by either count."""
+    from analysis import conventions
     from analysis.figures.chart import Axis, Drawing, Layer, Panel
     from analysis.frontier import SIX_N_D, Frontier
     from analysis.lines import frontier_line
-    from analysis.published import BESIROGLU_2024, KAPLAN_SIZES
+    from analysis.published import KAPLAN_SIZES
 
-    law = BESIROGLU_2024.coefficients
-    found = conventions.pearce_song_slope()
-    n, coarse = np.geomspace(*KAPLAN_SIZES, 300), np.geomspace(*KAPLAN_SIZES, COARSE)
-    flops, wide = conventions.non_embedding_compute(n, law), np.geomspace(KAPLAN_SIZES[0], 1e13, 300)
-    steepest = np.gradient(np.log(coarse), np.log(conventions.non_embedding_compute(coarse, law))).max()
-    total = Frontier({**law, "outer": 1.0}, SIX_N_D)
-    ends, across = np.array(KAPLAN_SIZES), wide[[0, -1]]
-    at, line = frontier_line(flops, n)
+    wide, n = np.geomspace(KAPLAN_SIZES[0], 1e13, 300), np.geomspace(*KAPLAN_SIZES, 300)
+    ends, across, flops = np.array(KAPLAN_SIZES), wide[[0, -1]], conventions.non_embedding_compute(n, law)
     lines = {"Kaplan et al., printed": (KAPLAN, ends, "ink"), "least squares": (found.least_squares, ends, "law"),
              "between the ends": (found.endpoints, ends, "approach1"),
              "asymptote": (found.asymptotic, across, "muted")}  # fmt: skip
     local = Layer("line", "local slope", wide, conventions.local_slope(wide, law), role="frontier")
     levels = [Layer("line", name, x, np.full(2, y), role=role, mark="dashed") for name, (y, x, role) in lines.items()]
+    start, line = frontier_line(flops, n)
+    total = Frontier({**law, "outer": 1.0}, SIX_N_D)
     panels = (
         Panel(Axis("parameters without embedding N"), Axis("d ln N* / d ln C", log=False), (local, *levels)),
         Panel(Axis("compute C = 6 N D, N by either count"), Axis("N*, by that count"), (
             Layer("line", "without embedding", flops, n, role="frontier"),
-            Layer("line", "least squares", flops, np.exp(at) * flops**line, role="law", mark="dashed"),
+            Layer("line", "least squares", flops, np.exp(start) * flops**line, role="law", mark="dashed"),
             Layer("line", "with embedding", flops, np.asarray(total.n_opt(flops)), role="approach2"),
         )),
     )  # fmt: skip
-    caption = (
-        f"Dashed levels over the sizes they belong to; printed as the exponent: least squares, {SIZES} log-uniform."
-    )
-    drawing = Drawing("local_slope", "One law, counted without embedding (Pearce and Song 2024)", caption, panels)
-    here = {"scale": SIZES, "paper_scale": SIZES}
-    quantities = (
-        Quantity("a without embedding, least squares (the one that is printed)", LEAST_SQUARES, found.least_squares,
-                 tolerance=0.005, **here),
-        Quantity("a without embedding, between the smallest and the largest N", ENDPOINTS, found.endpoints,
-                 tolerance=5e-4, **here),
-        Quantity("least local slope", LOCAL[0], found.local[0], tolerance=0.005, **here),
-        Quantity(f"greatest local slope, by differences of {COARSE} sizes", LOCAL[1], float(steepest),
-                 tolerance=0.005, **here),
-        Quantity("greatest local slope, the derivative", LOCAL[1], found.local[1], tolerance=0.005, why=STEEPEST,
-                 **here),
-        Quantity("a with embedding, and without it at last", ASYMPTOTIC, found.asymptotic, tolerance=5e-4),
-    )  # fmt: skip
-    notes = (f"Kaplan et al. printed {KAPLAN}: below the slopes of this law at most of their sizes, above .513",)
-    return Result((drawing,), quantities, notes)
+    caption = f"Dashed levels over the sizes they belong to; printed as exponent: least squares, {SIZES} log-uniform."
+    return Drawing("local_slope", "One law, counted without embedding (Pearce and Song 2024)", caption, panels)
 
 
 def counts(own: Own) -> Result:
@@ -92,10 +96,13 @@ def counts(own: Own) -> Result:
     flops = bare.compute_range(40)
     middle = float(np.sqrt(flops[0] * flops[-1]))
     told = conventions.recounted(law.coefficients, embedding_of(whole.runs, bare.runs), at=middle)
-    foretold = "without them, as the law with them foretells"
+    foretold = "without them, foretold"
     layers.append(Layer("line", foretold, flops, told.n_opt(flops), role="law", mark="dashed"))
     panel = Panel(Axis("compute C = 6 N D, N by either count"), Axis("N*, by that count", si=True), tuple(layers))
-    caption = f"Own runs, the law fitted under each count; bands hold {whole.level:.0%} of the resamples."
+    caption = (
+        f"Own runs, the law fitted under each count; bands hold {whole.level:.0%} of the resamples. Dashed: the "
+        "law with embedding and head, seen by who leaves them out."
+    )
     drawing = Drawing("counts", "Own runs with and without the embedding in N", caption, (panel,))
     gap = own_study.interval(_exponents(inner) - _exponents(law), whole.level)
     first, second = (own_study.scale_of(study) for study in studies.values())
