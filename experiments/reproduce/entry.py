@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from analysis.figures.chart import Drawing
 
-YES, NO, OPEN = "yes", "no", ""
+YES, NO, OPEN, WIDE = "yes", "no", "", "too wide"
 SCALES = ("smoke", "cpu")
 
 
@@ -18,8 +18,9 @@ class Quantity:
     """A number of a paper beside the same number here.
 
     `paper` and `here` in the same unit, None where there is none; `interval` of `here`. They agree where they differ by
-    at most `tolerance` (absolute; None: none is stated) or, without one, where the interval holds `paper`. `why`: what
-    may keep them apart, said where they do not agree.
+    at most `tolerance` (absolute; None: none is stated) or, without one, where the interval holds `paper` and is
+    narrower than `paper` is large: a wider one would hold nearly anything. `why`: what may keep them apart, said where
+    they do not agree.
     """
 
     name: str
@@ -33,7 +34,7 @@ class Quantity:
 
     @property
     def agrees(self) -> str:
-        """YES, NO, or OPEN where there is nothing to compare with."""
+        """YES, NO, WIDE where the interval says too little, or OPEN where there is nothing to compare with."""
         if self.paper is None or self.here is None or not math.isfinite(self.here):
             return OPEN
         if self.tolerance is not None:
@@ -41,7 +42,9 @@ class Quantity:
         if self.interval is None:
             return OPEN
         low, high = self.interval
-        return YES if low <= self.paper <= high else NO
+        if not low <= self.paper <= high:
+            return NO
+        return YES if high - low < abs(self.paper) else WIDE
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"
-FLAGS = ["--nolist", "--paper=", "--figure=", "--data=own", "--scale=cpu", "--bootstrap=20"]  # values outlive a call
+# their values outlive a call
+FLAGS = ["--nolist", "--paper=", "--figure=", "--data=own", "--scale=cpu", "--page=", "--bootstrap=20"]
 CONFIG = """
 from scaling_laws import config
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from analysis.figures.chart import Axis, Drawing, Layer, Panel
-from experiments.reproduce import catalog, sweeps, told
-from experiments.reproduce.entry import NO, OPEN, YES, Figure, Own, Paper, Quantity, Result
+from analysis.load import DataError
+from experiments.reproduce import catalog, page, sweeps, told
+from experiments.reproduce.entry import NO, OPEN, WIDE, YES, Figure, Own, Paper, Quantity, Result
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 
@@ -23,6 +24,8 @@ DATA = Path(__file__).parents[3] / "shared" / "data"
         (Quantity("a", 1.0, 1.15, (0.9, 1.2)), YES),
         (Quantity("a", 1.0, 1.15, (1.1, 1.2)), NO),
         (Quantity("a", 1.0, 1.15, (0.9, 1.2), tolerance=0.1), NO),  # a stated tolerance decides
+        (Quantity("a", -1.0, -1.15, (-1.6, -0.5)), WIDE),
+        (Quantity("a", 1.0, 1.15, (0.0, math.inf)), WIDE),
         (Quantity("a", 1.0, 1.15), OPEN),
         (Quantity("a", None, 1.15, (1.1, 1.2)), OPEN),
         (Quantity("a", 1.0, math.nan, (1.1, 1.2)), OPEN),
@@ -103,6 +106,39 @@ def test_a_figure_without_own_runs_asks_for_tables(reproduce, capsys, monkeypatc
 
 
 KEPT = Path(__file__).parents[2] / "docs" / "results" / "demo_full"
+
+
+def test_a_page_has_every_figure_and_says_what_was_not_made(tmp_path):
+    paper = Paper("A paper (2020)", "A <claim>.", {"1": Figure("one"), "2": Figure("two")})
+    panel = Panel(Axis("x"), Axis("y"), (Layer("line", "law", np.array([1.0, 10.0]), np.array([2.0, 3.0])),))
+    result = Result((Drawing("one", "One", "Said.", (panel,)),), (Quantity("a", 0.3, 0.41, (0.39, 0.43), why="small"),))
+    told.write(result, tmp_path)
+    about = ("first", paper), ("own runs", tmp_path)
+    shown = [page.Shown(*about[0], "1", paper.figures["1"], *about[1], result)]
+    shown.append(page.Shown(*about[0], "2", paper.figures["2"], *about[1], reason="too few <runs>"))
+    text = page.write(shown, tmp_path / "all.html").read_text()
+    assert text.count("data:image/svg+xml;base64,") == 1
+    assert text.count("A paper (2020)") == 1
+    assert "A &lt;claim&gt;." in text
+    assert "Not made: too few &lt;runs&gt;." in text
+    assert "0.39 to 0.43" in text
+    assert "script" not in text
+    assert "http" not in text.replace("http-equiv", "")
+
+
+def test_all_papers_go_on_where_the_data_of_one_say_nothing(reproduce, monkeypatch, capsys):
+    def nothing(own):
+        raise DataError("five budgets are needed")
+
+    figures = {"1": Figure("one", own=nothing), "2": Figure("two", own=lambda own: Result((), (), ("fine",)))}
+    monkeypatch.setattr(catalog, "NAMES", ("kaplan",))
+    monkeypatch.setattr(catalog, "paper", lambda name: Paper("one", "two", figures))
+    file = reproduce.out / "all.html"
+    assert reproduce("--paper=all", f"--page={file}") == 0
+    assert "Not made: five budgets are needed." in file.read_text()
+    assert "note: fine" in capsys.readouterr().out
+    assert reproduce("--paper=kaplan") == 2
+    assert reproduce("--paper=all", "--figure=1") == 2
 
 
 @pytest.mark.parametrize("name", ["kaplan", "chinchilla", "gemstones"])
