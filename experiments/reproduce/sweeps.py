@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 
 def text(scale: str) -> ExperimentConfig:
-    """IsoFLOP budgets of transformers on text, several seeds at some, with training curves: the demo's recipe."""
-    from experiments.configs import demo, demo_smoke
+    """IsoFLOP budgets of transformers on text, several seeds at some, with training curves: the demo's recipes, at cpu
+    scale that over two decades of compute."""
+    from experiments.configs import demo_full, demo_smoke
 
-    return {"smoke": demo_smoke, "cpu": demo}[scale].get_config()
+    return {"smoke": demo_smoke, "cpu": demo_full}[scale].get_config()
 
 
 SWEEPS: Mapping[str, Callable[[str], ExperimentConfig]] = {"text": text}

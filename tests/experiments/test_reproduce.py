@@ -14,6 +14,7 @@ from experiments.reproduce import catalog, page, sweeps, told
 from experiments.reproduce.entry import NO, OPEN, WIDE, YES, Figure, Own, Paper, Quantity, Result
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
+KEPT = Path(__file__).parents[2] / "docs" / "results" / "demo_full"
 
 
 @pytest.mark.parametrize(
@@ -105,9 +106,6 @@ def test_a_figure_without_own_runs_asks_for_tables(reproduce, capsys, monkeypatc
     assert "--data: own; allowed for this figure: a folder of published tables" in capsys.readouterr().err
 
 
-KEPT = Path(__file__).parents[2] / "docs" / "results" / "demo_full"
-
-
 def test_a_page_has_every_figure_and_says_what_was_not_made(tmp_path):
     paper = Paper("A paper (2020)", "A <claim>.", {"1": Figure("one"), "2": Figure("two")})
     panel = Panel(Axis("x"), Axis("y"), (Layer("line", "law", np.array([1.0, 10.0]), np.array([2.0, 3.0])),))
@@ -139,6 +137,12 @@ def test_all_papers_go_on_where_the_data_of_one_say_nothing(reproduce, monkeypat
     assert "note: fine" in capsys.readouterr().out
     assert reproduce("--paper=kaplan") == 2
     assert reproduce("--paper=all", "--figure=1") == 2
+
+
+def test_a_sweep_that_is_there_serves_every_figure_of_own_runs(reproduce, capsys):
+    assert reproduce("--paper=chinchilla", "--figure=2-4", f"--data={KEPT}") == 0
+    assert "N* ~ C^a, approach 2" in capsys.readouterr().out
+    assert (reproduce.out / "chinchilla" / "2-4" / "frontier_scaling.png").exists()
 
 
 @pytest.mark.parametrize("name", ["kaplan", "chinchilla", "gemstones"])
