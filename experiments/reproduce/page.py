@@ -14,9 +14,9 @@ from experiments.reproduce.entry import Figure, Paper, Quantity, Result
 TITLE = "Figures of the scaling-law papers, again"
 LEAD = (
     "Each figure was made by this project from the data named below it. Numbers of the paper stand beside the same "
-    "numbers here; where they differ, the last column says why."
+    "numbers here; where they differ, it says why below them."
 )
-HEAD = ("quantity", "agrees", "why not", "paper", "here", "interval")
+HEAD = ("quantity", "agrees", "paper", "here", "interval")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,17 +51,26 @@ def _figure(one: Shown) -> Markup:
     if one.result is None:
         return tag("section", heading, tag("p", f"Not made: {one.reason}.", class_="soft"))
     images = [still.image(drawing, one.folder / f"{drawing.name}.svg") for drawing in one.result.drawings]
-    table = plain_table(HEAD, map(_row, one.result.quantities), 3) if one.result.quantities else None
-    notes = [tag("p", note, class_="soft") for note in one.result.notes]
+    quantities = one.result.quantities
+    table = plain_table(HEAD, map(_row, quantities), 2) if quantities else None
+    told_below = [*_scales(quantities), *told.reasons(quantities), *one.result.notes]
+    notes = [tag("p", line, class_="soft") for line in told_below]
     return tag("section", heading, tag("p", f"From {one.source}.", class_="soft"), images, table, notes)
 
 
 def _row(one: Quantity) -> tuple[str, ...]:
     cells = told.row(one)
     paper, here, low, high = (_short(cells[name]) for name in ("paper", "here", "low", "high"))
-    interval = f"{low} to {high}" if low and high else ""
-    scaled = f"{paper} ({one.paper_scale})" if one.paper_scale and paper else paper
-    return one.name, str(cells["agrees"]), str(cells["why"]), scaled, here, interval
+    return one.name, str(cells["agrees"]), paper, here, f"{low} to {high}" if low and high else ""
+
+
+def _scales(quantities: Sequence[Quantity]) -> list[str]:
+    """Of which scale the numbers of the paper are, and those here."""
+    theirs = dict.fromkeys(one.paper_scale for one in quantities if one.paper_scale)
+    ours = dict.fromkeys(one.scale for one in quantities if one.scale)
+    parts = [f"the paper: {'; '.join(theirs)}"] if theirs else []
+    parts += [f"here: {'; '.join(ours)}"] if ours else []
+    return [f"Scale of {', '.join(parts)}."] if parts else []
 
 
 def _short(value: object) -> str:

@@ -35,11 +35,11 @@ def lines(result: Result) -> list[str]:
     ]
     widths = [max(len(row[k]) for row in cells) for k in range(4)]
     said = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
-    return [*said, *_reasons(result.quantities), *(f"note: {note}" for note in result.notes)]
+    return [*said, *reasons(result.quantities), *(f"note: {note}" for note in result.notes)]
 
 
-def _reasons(quantities: Sequence[Quantity]) -> list[str]:
-    """Each reason once, with the quantities that it stands for."""
+def reasons(quantities: Sequence[Quantity]) -> list[str]:
+    """Why what does not agree does not: each reason once, with the quantities that it stands for."""
     by_reason: dict[str, list[str]] = {}
     for one in quantities:
         if one.agrees == NO:
