@@ -5,7 +5,16 @@ import importlib
 from experiments.reproduce.entry import Figure, Paper
 from scaling_laws.fields import ConfigError, nearest
 
-NAMES = ("kaplan", "chinchilla", "besiroglu", "porian", "pearce_song", "isoflop_bias", "gemstones")
+NAMES = (
+    "kaplan",
+    "chinchilla",
+    "besiroglu",
+    "porian",
+    "pearce_song",
+    "isoflop_bias",
+    "gemstones",
+    "muennighoff",
+)
 
 
 def paper(name: str) -> Paper:

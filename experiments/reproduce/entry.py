@@ -19,7 +19,8 @@ class Quantity:
 
     `paper` and `here` in the same unit, None where there is none; `interval` of `here`. They agree where they differ by
     at most `tolerance` (absolute; None: none is stated) or, without one, where the interval holds `paper` and is
-    narrower than `paper` is large: a wider one would hold nearly anything. `why`: what may keep them apart, said where
+    narrower than `paper` is large: a wider one would hold nearly anything; with `at_most`, where `here` is no more than
+    `paper` and the tolerance, as of an error. `why`: what may keep them apart, said where
     they do not agree.
     """
 
@@ -31,12 +32,15 @@ class Quantity:
     paper_scale: str = ""
     scale: str = ""
     why: str = ""
+    at_most: bool = False
 
     @property
     def agrees(self) -> str:
         """YES, NO, WIDE where the interval says too little, or OPEN where there is nothing to compare with."""
         if self.paper is None or self.here is None or not math.isfinite(self.here):
             return OPEN
+        if self.at_most:
+            return YES if self.here - self.paper <= (self.tolerance or 0.0) else NO
         if self.tolerance is not None:
             return YES if abs(self.here - self.paper) <= self.tolerance else NO
         if self.interval is None:

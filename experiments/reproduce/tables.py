@@ -51,3 +51,10 @@ def porian_interval(folder: Path, corpus: str, setting: str) -> tuple[float, flo
 
 def _porian_where(corpus: str, setting: str) -> str:
     return f"file == '{PORIAN_SETS[corpus]}' and {PORIAN_SETTINGS[setting]}"
+
+
+def repetition(folder: Path) -> Runs:
+    """The 296 runs of Muennighoff et al. 2023, with `unique_tokens` and `epochs`, how often each of these was read."""
+    names = {"n_params": "N", "tokens": "D", "unique_tokens": "U_unique_tokens"}
+    runs = load.load(folder / "datablations/parametric_fit_points.csv", names)
+    return runs.with_columns(epochs=runs["tokens"] / runs["unique_tokens"])

@@ -31,6 +31,10 @@ KEPT = Path(__file__).parents[2] / "docs" / "results" / "demo_full"
         (Quantity("a", None, 1.15, (1.1, 1.2)), OPEN),
         (Quantity("a", 1.0, math.nan, (1.1, 1.2)), OPEN),
         (Quantity("a", 1.0, None), OPEN),
+        (Quantity("a", 1.0, 0.2, (0.1, 0.3), at_most=True), YES),
+        (Quantity("a", 1.0, 1.01, (0.9, 1.2), at_most=True), NO),
+        (Quantity("a", 1.0, 1.01, tolerance=0.02, at_most=True), YES),
+        (Quantity("a", 1.0, math.nan, at_most=True), OPEN),
     ],
 )
 def test_a_number_agrees_by_its_tolerance_or_its_interval(quantity, verdict):
