@@ -13,6 +13,7 @@ NAMES = (
     "pearce_song",
     "isoflop_bias",
     "gemstones",
+    "gadre",
     "muennighoff",
 )
 

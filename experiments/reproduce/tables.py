@@ -58,3 +58,10 @@ def repetition(folder: Path) -> Runs:
     names = {"n_params": "N", "tokens": "D", "unique_tokens": "U_unique_tokens"}
     runs = load.load(folder / "datablations/parametric_fit_points.csv", names)
     return runs.with_columns(epochs=runs["tokens"] / runs["unique_tokens"])
+
+
+def over_trained(folder: Path) -> Runs:
+    """The 98 runs of Gadre et al. 2024, with `multiple` (D / N), loss on C4's held-out text, and `error`: the mean over
+    17 tasks."""
+    names = {"n_params": "N", "tokens": "D", "multiple": "tok_mult", "loss": "loss_c4_val", "error": "err_avg_subset"}
+    return load.load(folder / "gadre/runs_full.csv", names)
