@@ -15,6 +15,7 @@ NAMES = (
     "gemstones",
     "gadre",
     "muennighoff",
+    "steplaw",
 )
 
 

@@ -65,3 +65,17 @@ def over_trained(folder: Path) -> Runs:
     17 tasks."""
     names = {"n_params": "N", "tokens": "D", "multiple": "tok_mult", "loss": "loss_c4_val", "error": "err_avg_subset"}
     return load.load(folder / "gadre/runs_full.csv", names)
+
+
+def step_law(folder: Path) -> Runs:
+    """The 1911 runs of Li et al. 2025 over 17 cells of N and D, loss smoothed as they did, `batch_tokens` a step."""
+    names = {"n_params": "N", "tokens": "D", "learning_rate": "lr", "loss": "smooth loss"}
+    runs = load.load(folder / "steplaw/dense_lr_bs_loss.csv", names)
+    return runs.with_columns(batch_tokens=2048 * runs["bs"])
+
+
+def step_law_fits(folder: Path) -> dict[str, np.ndarray]:
+    """Column -> (1000,) coefficients of their bootstrap fits, intercepts as logarithms."""
+    path = folder / "steplaw/1004_fitted_lr_bs_scaling_model_parameters.csv"
+    names = ("lr_intercept", "lr_coefN", "lr_coefD", "bs_intercept", "bs_coefD")
+    return {name: load.load(path, needs=()).only_numbers(name) for name in names}

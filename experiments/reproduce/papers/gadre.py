@@ -95,9 +95,9 @@ def _beside(study, found):
 
     runs, unit = study.runs, study.units.loss
     multiple, ends = runs["tokens"] / runs["n_params"], np.array([runs["loss"].min(), runs["loss"].max()])
-    value, *bars = predicted(found, runs)
+    value, low, high = predicted(found, runs)
     layers = (
-        Layer("points", "run, with the interval of a new one", runs["loss"], value, *bars, multiple, mark="dot",
+        Layer("points", "run, with the interval of a new one", runs["loss"], value, low, high, multiple, mark="dot",
               run_ids=runs.names()),
         Layer("line", "equal", ends, ends, role="muted", mark="dashed"),
     )  # fmt: skip
