@@ -35,9 +35,10 @@ def surfaces(published: Published) -> Result:
     order = np.argsort(best["n_params"] * best["tokens"])
     panels = []
     for place in order[np.linspace(0, len(order) - 1, 4).astype(int)]:
-        n, d = best["n_params"][place], best["tokens"][place]
+        names = ("n_params", "tokens", "learning_rate", "batch_tokens")
+        n, d, rate, batch = (float(best[name][place]) for name in names)
         own = runs.select((runs["n_params"] == n) & (runs["tokens"] == d), "another cell")
-        layers = tuple(_cell(own, best["learning_rate"][place], best["batch_tokens"][place], n, d))
+        layers = tuple(_cell(own, rate, batch, n, d))
         panels.append(Panel(Axis("learning rate"), Axis("batch (tokens)", si=True), layers, f"N {n:.2g}, D {d:.2g}"))
     colours = ColourScale("loss above the cell's least, %", 0.0, 100 * SHOWN, log=False)
     caption = f"Runs coloured by their loss; those more than {SHOWN:.0%} above the least share the last colour."
