@@ -16,6 +16,8 @@ NAMES = (
     "gadre",
     "muennighoff",
     "steplaw",
+    "broken_laws",
+    "forms",
 )
 
 

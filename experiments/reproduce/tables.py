@@ -1,5 +1,6 @@
 """Published tables as the analysis reads them: columns, subsets, options. The files themselves are other people's."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -79,3 +80,48 @@ def step_law_fits(folder: Path) -> dict[str, np.ndarray]:
     path = folder / "steplaw/1004_fitted_lr_bs_scaling_model_parameters.csv"
     names = ("lr_intercept", "lr_coefN", "lr_coefD", "bs_intercept", "bs_coefD")
     return {name: load.load(path, needs=()).only_numbers(name) for name in names}
+
+
+def addition(folder: Path) -> Runs:
+    """Error `loss` of four-digit addition over `x` examples, `split` train or test (Caballero et al. 2023)."""
+    return load.load(folder / "bnsl/four_digit_addition.csv", "loss=y", needs=("x", "loss"))
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+    """A learning curve (n,) of Alabdulmohsin et al. 2022: examples seen, loss, and which points are fitted."""
+
+    domain: str
+    name: str
+    x: np.ndarray
+    loss: np.ndarray
+    fitted: np.ndarray
+
+
+def language_curves(folder: Path) -> list[Curve]:
+    """The 20 curves of language, each x once."""
+    runs = load.load(folder / "revisiting_nsl/language.csv", "x=Seen Examples,loss=Loss", needs=("x", "loss"))
+    names = list(zip(*(runs[name].astype(str).tolist() for name in ("Domain", "Task", "Model")), strict=True))
+    found = []
+    for key in dict.fromkeys(names):
+        own = np.flatnonzero([name == key for name in names])
+        x, first = np.unique(runs["x"][own], return_index=True)
+        rows = own[first]
+        found.append(Curve(key[0], " ".join(key[1:]), x, runs["loss"][rows], runs["Training"][rows] == 1))
+    return found
+
+
+def language_reference(folder: Path) -> dict[tuple[str, str], float]:
+    """(domain, form) -> the mean score of the reference implementation over the curves of a domain."""
+    runs = load.load(folder / "revisiting_nsl/reference_language.csv", needs=("rmse",))
+    domains, forms = runs["domain"], runs["mode"]
+    keys = dict.fromkeys(zip(domains.tolist(), forms.tolist(), strict=True))
+    return {(d, f): float(runs["rmse"][(domains == d) & (forms == f)].mean()) for d, f in keys}
+
+
+def compared(folder: Path, *techniques: str) -> Runs:
+    """The baseline and some techniques out of a table of techniques, as `analysis.technique` reads them."""
+    from analysis.technique import load_runs
+
+    runs = load_runs(folder / "runs.parquet")
+    return runs.select(np.isin(runs["technique"], ("none", *techniques)), "another technique")
