@@ -18,6 +18,7 @@ NAMES = (
     "steplaw",
     "broken_laws",
     "forms",
+    "techniques",
 )
 
 
