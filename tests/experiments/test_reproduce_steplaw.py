@@ -17,8 +17,13 @@ def test_the_rules_through_the_command_line(tmp_path):
         for way in ("mean of their fits", "best 5 % of a cell"):
             assert rule[f"{steplaw._said(setting, name)}, {way}"][0] == "yes"
     assert rule["lr: coefficient, mean of their fits"][0] == rule["batch: coefficient, mean of their fits"][0] == "yes"
+    assert rule["batch at N 4e+08 and D 2e+10, best 5 % of a cell"][1] == pytest.approx(0.581 * 2e10**0.5709, rel=0.1)
+    assert rule["lr at N 4e+08 and D 2e+10, best 5 % of a cell"][1] == pytest.approx(
+        1.797 * 4e8**-0.7129 * 2e10**0.3075, rel=0.2
+    )
     assert "lr: exponent of D, their choice of runs" in apart(rule)
-    assert not [name for name in apart(rule) if not name.endswith(("parabolas", "their choice of runs"))]
+    about = {name for name in apart(rule) if not name.endswith(("parabolas", "their choice of runs"))}
+    assert about <= {"lr at N 4e+08 and D 2e+10, best 5 % of a cell"}
     assert apart(found["cell"]) == {"share of the cells with an interior minimum"}
     with (tmp_path / "steplaw" / "cell" / "loss_over_rate_and_batch.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["layer"] == "run"]

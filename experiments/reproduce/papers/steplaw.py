@@ -15,6 +15,7 @@ EXPONENTS = {
     ("learning_rate", "x_tokens"): "lr_coefD",
     ("batch", "x_tokens"): "bs_coefD",
 }
+MIDDLE = {"n_params": 4e8, "tokens": 2e10}
 SAME = 0.0025  # of the least loss of a cell: which runs their code takes for as good
 SHOWN = 0.03  # of the least loss: beyond, a run has the last colour
 SPREAD = 3.0  # published standard deviations within which an exponent of 17 cells counts as theirs
@@ -74,6 +75,8 @@ def rules(published: Published) -> Result:
     }
     for (way, setting), found in fits.items():
         quantities += list(_exponents(found, setting, way, theirs if way == "best 5 % of a cell" else None))
+    for setting in SETTINGS:
+        quantities.append(_middle(fits["best 5 % of a cell", setting], setting))
     quantities += list(_deepseek(best))
     panels = tuple(_panel(setting, best, fits["best 5 % of a cell", setting]) for setting in SETTINGS)
     caption = "Points: geometric mean over the best 5 % of the runs of a cell."
@@ -124,6 +127,20 @@ def _exponents(found, setting: str, way: str, theirs) -> Iterator[Quantity]:
             value, interval = found.coefficients[name], found.intervals.get(name)
             yield Quantity(f"{_said(setting, name)}, {way}", STEP_LAW[setting].coefficients[name], value, interval,
                            tolerance, scale=f"{found.n_points} points", why=FLAT)  # fmt: skip
+
+
+def _middle(found, setting: str) -> Quantity:
+    """Both rules amid the cells, where they are surest."""
+    from analysis import laws
+    from analysis.published import STEP_LAW
+
+    point = {name: np.array([value]) for name, value in MIDDLE.items()}
+    given = {name: point[name] for name in laws.get(setting).inputs}
+    there = float(_value(STEP_LAW[setting], point["n_params"], point["tokens"])[0])
+    low, high = np.quantile(found.predict_samples(**given), (0.05, 0.95)) if found.samples else (None, None)
+    ends = None if low is None or high is None else (float(low), float(high))
+    said = f"{SETTINGS[setting]} at N {MIDDLE['n_params']:.0e} and D {MIDDLE['tokens']:.0e}, best 5 % of a cell"
+    return Quantity(said, there, float(found.predict(**given)[0]), ends, scale=f"{found.n_points} points", why=FLAT)
 
 
 def _deepseek(best) -> Iterator[Quantity]:
