@@ -86,7 +86,7 @@ def _examples(curves, fits, forms: Sequence[str]):
     """The first curve of each domain with the fitted forms; what was foretold is hollow."""
     from analysis.figures.chart import Axis, Drawing, Layer, Panel
 
-    roles = dict(zip(forms, ("muted", "approach1", "approach2"), strict=False))
+    roles = dict(zip(forms, ("approach1", "approach2", "approach3"), strict=False))
     panels = []
     for domain, said in DOMAINS.items():
         k = next(i for i, one in enumerate(curves) if one.domain == domain)

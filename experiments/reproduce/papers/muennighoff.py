@@ -89,8 +89,13 @@ def constants(published: Published) -> Result:
 
 def _fit(runs, bootstrap: int, fixed: dict[str, float] | None = None):
     from analysis.fit import fit
+    from scaling_laws.progress import Progress
 
-    return fit(runs, "data_constrained", fixed=fixed, bootstrap=bootstrap)
+    with Progress(bootstrap, "resamples") as progress:
+        progress.update(0, f"{2 if fixed else 7} coefficients")
+        found = fit(runs, "data_constrained", fixed=fixed, bootstrap=bootstrap)
+        progress.update(bootstrap)
+    return found
 
 
 @lru_cache(maxsize=1)
