@@ -36,8 +36,10 @@ def test_the_curves_and_the_reference_are_read_as_published():
 
 def test_three_forms_through_the_command_line(tmp_path):
     found = verdicts(tmp_path, "forms", "--figure=scores", files=forms.FILES)["scores"]
-    assert len(found) == 9
-    assert apart(found) == {"mean score of M3, language modelling", "mean score of M3, BIG-Bench"}
+    assert len(found) == 9 + 6
+    weighted = {name for name in apart(found) if forms.EQUALLY not in name}
+    assert weighted == {"mean score of M3, language modelling", "mean score of M3, BIG-Bench"}
+    assert found[f"mean score of M2, {forms.EQUALLY}, translation"][1] == pytest.approx(0.04816, abs=5e-5)
     assert found["mean score of M3, language modelling"][1] < 0.0027
     assert found["mean score of M3, BIG-Bench"][1] < 0.0100
     assert {path.name for path in tmp_path.rglob("*.png")} == {"scores.png", "curves.png"}
