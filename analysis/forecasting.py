@@ -52,13 +52,13 @@ def predict(
     level: float | None = None,
     seed: int = 0,
 ) -> Forecast:
-    """The loss at C on the frontier, or at (N, D); with C and N, D follows.
+    """The loss at C on the frontier, or at (N, D); with C and N, D follows. What else the law reads is as in the runs.
 
     Raises ConfigError where these do not fix a point or the law has no frontier.
     """
     point = _point(result, flops, n_params, tokens)
     level = result.level if level is None else level
-    inputs = {"n_params": point[0], "tokens": point[1], "flops": point[2]}
+    inputs = {"n_params": point[0], "tokens": point[1], "flops": point[2]} | result.held
     noise_sd, source = noise(result)
     interval = None
     if result.samples:
