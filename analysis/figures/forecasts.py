@@ -8,12 +8,12 @@ from analysis.figures.chart import JOINT, Axis, Drawing, Layer, NothingToDraw, P
 from analysis.forecasts.grading import LANDED, Grade
 
 NAME = "forecasts"
-ROLES = {"best": "approach2", "power": "approach1"}
+ROLES = {"best": "approach2", "power": "approach3"}
 NAMED = {"best": "naive: best so far", "power": "naive: power of C"}
 
 
 def build(grades: Sequence[Grade]) -> Drawing:
-    """What was seen over the forecast, over how far was extrapolated; the bars are the intervals' own ends over it.
+    """What was seen, the interval and the naive guesses, all over the forecast, by how far was extrapolated.
 
     Raises NothingToDraw where no forecast has landed.
     """
@@ -22,8 +22,8 @@ def build(grades: Sequence[Grade]) -> Drawing:
         raise NothingToDraw("no forecast has landed")
     panels = [_panel(column, [one for one in landed if one.record.column == column]) for column in _columns(landed)]
     caption = (
-        "Bars: the registered intervals over their forecasts. Dots: the mean over the runs that landed there over the "
-        "forecast. Hollow: the same over the naive guesses. At 1 a forecast was right."
+        "All over the forecast. Bars: the registered intervals. Dots: the mean over the runs that landed there; at 1 "
+        "the forecast was right. Hollow: the naive guesses, which it has to beat in coming near the dot."
     )
     return Drawing(NAME, "Registered forecasts against what came", caption, tuple(panels))
 
@@ -45,14 +45,14 @@ def _panel(column: str, landed: Sequence[Grade]) -> Panel:
         Layer("points", "interval", x, np.ones(len(x)), low, high, role="forecast", mark="bar"),
     ]
     for name, said in NAMED.items():
-        ratio = np.array([1 / (1 + one.naive_errors[name]) for one in landed])
+        ratio = np.array([(1 + one.naive_errors[name]) / (1 + one.error) for one in landed])
         layers.append(Layer("points", said, x, ratio, role=ROLES[name], mark="hollow"))
     for there, said, role in ((inside, "seen, inside", "ink"), (~inside, "seen, outside", "warning")):
         if there.any():
             own = tuple(ids[i] for i in np.flatnonzero(there))
             layers.append(Layer("points", said, x[there], seen[there], role=role, mark="dot", run_ids=own))
     axis = Axis("extrapolation: C over the largest C fitted")
-    return Panel(axis, Axis(f"{column} seen / forecast", log=False), tuple(layers), column)
+    return Panel(axis, Axis(f"{column} / forecast", log=False), tuple(layers), column)
 
 
 def _apart(x: np.ndarray) -> np.ndarray:

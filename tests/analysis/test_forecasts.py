@@ -163,6 +163,7 @@ def test_the_figure_shows_what_came_over_what_was_said(tmp_path):
     drawing = picture.build(grades)
     rows = {row["layer"]: row for row in drawing.rows()}
     assert rows["seen, outside"]["y"] == pytest.approx(2.7 / 2.5)
+    assert rows["naive: power of C"]["y"] == pytest.approx(2.45 / 2.5)
     assert (rows["interval"]["low"], rows["interval"]["high"]) == pytest.approx((2.4 / 2.5, 2.6 / 2.5))
     assert len(static.save(drawing, tmp_path)) == 3
     with pytest.raises(figures.NothingToDraw):
@@ -173,7 +174,7 @@ def told(tmp_path, **flags):
     """The flags of both programs, as absl would hand them over."""
     rest = {"at": "flops=1.28e13", "forms": "kaplan", "metric": None, "register": None, "out": None, "figures": None}
     rest |= {"ledger": str(tmp_path / "book.jsonl"), "tolerance": 0.1, "runs": str(tmp_path / "runs")}
-    return SimpleNamespace(**dataclasses.asdict(Options(bootstrap=50)) | rest | flags)
+    return SimpleNamespace(**dataclasses.asdict(Options(bootstrap=20)) | rest | flags)
 
 
 def accuracy_at(loss):
@@ -189,7 +190,7 @@ def test_from_the_forecast_to_the_grade(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "shape           width" in said
     assert "registered: " in said
-    predict.run(told(tmp_path, register=str(book), metric="accuracy"))
+    predict.run(told(tmp_path, register=str(book), metric="accuracy", forms=""))
     first, second = ledger.read(book)
     assert (first.column, second.column) == ("loss", "accuracy")
     assert first.interval[0] < float(synthetic.law_loss(*point_of(first))) < first.interval[1]
