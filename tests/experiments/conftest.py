@@ -69,8 +69,15 @@ class Verdicts:
     agrees: dict[str, str]
     here: dict[str, float]
 
+    def __getitem__(self, name):
+        """What is said of a quantity, and the number here."""
+        return self.agrees[name], self.here[name]
+
+    def __contains__(self, name):
+        return name in self.agrees
+
     def those(self, verdict):
-        """The quantities with a verdict: yes, no, or nothing where there is nothing to compare with."""
+        """The quantities with a verdict: yes, no, too wide, or nothing where there is nothing to compare with."""
         return {name for name, agrees in self.agrees.items() if agrees == verdict}
 
 

@@ -1,7 +1,7 @@
 """Caballero et al. 2023 and Alabdulmohsin et al. 2022: what forms of a law foretell, beside the authors' figures."""
 
 import pytest
-from reproduced import DATA, apart, verdicts
+from known import DATA
 
 from experiments.reproduce import tables
 from experiments.reproduce.papers import broken_laws, forms
@@ -11,9 +11,9 @@ REFERENCE = {"NMT": (0.2217, 0.0341, 0.0471, 0.0208), "LM": (0.01397, 0.00101, 0
              "BB": (0.0148, 0.0142, 0.0087, 0.0115)}  # fmt: skip
 
 
-def test_one_break_foretells_addition_as_the_authors_fit_does(tmp_path):
-    found = verdicts(tmp_path, "broken_laws", files=[broken_laws.FILE])["addition"]
-    assert not apart(found)
+def test_one_break_foretells_addition_as_the_authors_fit_does(verdicts):
+    found = verdicts("broken_laws", files=[broken_laws.FILE])["addition"]
+    assert not found.those("no")
     agrees, here = found["error of the last points, one break"]
     assert agrees == "yes"
     assert here <= broken_laws.THEIR_ERROR + 5e-9
@@ -34,10 +34,10 @@ def test_the_curves_and_the_reference_are_read_as_published():
             assert reference[domain, form] == pytest.approx(value, rel=5e-3), (domain, form)
 
 
-def test_three_forms_through_the_command_line(tmp_path):
-    found = verdicts(tmp_path, "forms", "--figure=scores", files=forms.FILES)["scores"]
-    assert len(found) == 9 + 6
-    weighted = {name for name in apart(found) if forms.EQUALLY not in name}
+def test_three_forms_through_the_command_line(verdicts, tmp_path):
+    found = verdicts("forms", "--figure=scores", files=forms.FILES)["scores"]
+    assert len(found.agrees) == 9 + 6
+    weighted = {name for name in found.those("no") if forms.EQUALLY not in name}
     assert weighted == {"mean score of M3, language modelling", "mean score of M3, BIG-Bench"}
     assert found[f"mean score of M2, {forms.EQUALLY}, translation"][1] == pytest.approx(0.04816, abs=5e-5)
     assert found["mean score of M3, language modelling"][1] < 0.0027
@@ -46,7 +46,7 @@ def test_three_forms_through_the_command_line(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_fourth_form_through_the_command_line(tmp_path):
-    found = verdicts(tmp_path, "forms", "--figure=m4", files=forms.FILES)["m4"]
-    assert apart(found) == {"mean score of M4, language modelling"}
+def test_the_fourth_form_through_the_command_line(verdicts):
+    found = verdicts("forms", "--figure=m4", files=forms.FILES)["m4"]
+    assert found.those("no") == {"mean score of M4, language modelling"}
     assert found["mean score of M4, language modelling"][1] < 0.0009

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reproduced import DATA, apart, verdicts
+from known import DATA
 
 from analysis.published import GADRE_2024
 from experiments.reproduce import tables
@@ -14,14 +14,14 @@ from experiments.reproduce.papers import gadre
 DEMO = Path(__file__).parents[2] / "docs" / "results" / "demo"
 
 
-def test_every_printed_coefficient_comes_back(tmp_path):
-    found = verdicts(tmp_path, "gadre", files=[gadre.FILE])
+def test_every_printed_coefficient_comes_back(verdicts):
+    found = verdicts("gadre", files=[gadre.FILE])
     assert set(found) == {"loss", "error"}
     for figure, place in (("loss", 0), ("error", 1)):
-        assert not apart(found[figure])
+        assert not found[figure].those("no")
         laws = {said: GADRE_2024[name][place] for name, said in gadre.DATA_SETS.items()}
         printed = {f"{name}, {said}" for said, law in laws.items() for name in law.coefficients}
-        assert {name for name, (agrees, _) in found[figure].items() if agrees == "yes"} == printed
+        assert found[figure].those("yes") == printed
     for said in gadre.DATA_SETS.values():
         assert found["loss"][f"median error of the loss foretold, {said}"][1] < 0.01
         assert found["error"][f"median error of the error foretold, {said}"][1] < 0.02

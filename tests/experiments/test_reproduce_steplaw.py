@@ -4,14 +4,14 @@ import csv
 
 import numpy as np
 import pytest
-from reproduced import DATA, apart, verdicts
+from known import DATA
 
 from experiments.reproduce import tables
 from experiments.reproduce.papers import steplaw
 
 
-def test_the_rules_through_the_command_line(tmp_path):
-    found = verdicts(tmp_path, "steplaw", "--bootstrap=200", files=steplaw.FILES)
+def test_the_rules_through_the_command_line(verdicts, tmp_path):
+    found = verdicts("steplaw", "--bootstrap=200", files=steplaw.FILES)
     rule = found["rule"]
     for (setting, name), _ in steplaw.EXPONENTS.items():
         for way in ("mean of their fits", "best 5 % of a cell"):
@@ -21,10 +21,10 @@ def test_the_rules_through_the_command_line(tmp_path):
     assert rule["lr at N 4e+08 and D 2e+10, best 5 % of a cell"][1] == pytest.approx(
         1.797 * 4e8**-0.7129 * 2e10**0.3075, rel=0.2
     )
-    assert "lr: exponent of D, their choice of runs" in apart(rule)
-    about = {name for name in apart(rule) if not name.endswith(("parabolas", "their choice of runs"))}
+    assert "lr: exponent of D, their choice of runs" in rule.those("no")
+    about = {name for name in rule.those("no") if not name.endswith(("parabolas", "their choice of runs"))}
     assert about <= {"lr at N 4e+08 and D 2e+10, best 5 % of a cell"}
-    assert apart(found["cell"]) == {"share of the cells with an interior minimum"}
+    assert found["cell"].those("no") == {"share of the cells with an interior minimum"}
     with (tmp_path / "steplaw" / "cell" / "loss_over_rate_and_batch.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["layer"] == "run"]
     best = {row["panel"]: row for row in rows if float(row["value"]) == 0}
