@@ -8,8 +8,9 @@ from analysis.design.simulate import Compared
 from analysis.figures.chart import Axis, Drawing, Layer, Panel
 
 NAME = "simulated_designs"
+GAP = 3  # studies between the arms
 ROLES = {"design": ("law", "dot"), "even grid": ("approach1", "hollow")}
-WHAT = {"loss": "ln loss", "exponent": "exponent a", "choice": "distance of the wrong law (sd)"}
+WHAT = {"loss": "ln loss", "exponent": "exponent a", "choice": "wrong law is off by (sd)"}
 
 
 def build(found: Sequence[Compared]) -> Drawing:
@@ -20,7 +21,7 @@ def build(found: Sequence[Compared]) -> Drawing:
 
 
 def _panel(found: Compared) -> Panel:
-    x = Axis("study, ascending by its estimate", log=False)
+    x = Axis("studies of each arm, ascending by estimate", log=False)
     return Panel(x, Axis(WHAT[found.target], log=False), tuple(_layers(found)), found.target)
 
 
@@ -28,10 +29,10 @@ def _layers(found: Compared) -> Iterator[Layer]:
     for k, (arm, (role, mark)) in enumerate(ROLES.items()):
         order = np.argsort(found.estimates[arm], kind="stable")
         middle, half = found.estimates[arm][order], found.half_widths[arm][order]
-        place = np.arange(1, len(order) + 1) + 0.3 * k
+        place = np.arange(1, len(order) + 1) + k * (len(order) + GAP)
         ends = (None, None) if found.target == "choice" else (middle - half, middle + half)
         yield Layer("points", arm, place, middle, *ends, role=role, mark=mark)
     if np.isfinite(found.truth):
         count = len(found.estimates["design"])
-        ends, truth = np.array([0.5, count + 0.8]), np.full(2, found.truth)
+        ends, truth = np.array([1.0, 2 * count + GAP]), np.full(2, found.truth)
         yield Layer("line", "truth", ends, truth, role="frontier", mark="thin")

@@ -59,6 +59,16 @@ def test_a_strangers_table_gets_runs_by_n_and_d(table):
     assert "width  " not in done.stdout
 
 
+def test_branches_of_trunks_are_counted_on_as_correlated(table):
+    done = command(
+        f"--runs={table}", "--columns=n_params=N,tokens=D", "--budget=3e13", "--target=exponent", "--trunks",
+        "--bootstrap=4", "--max_runs=12", "--misfit=0.001",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "the law misses by 0.0010 beyond" in done.stdout
+    assert "share a trunk, 20% of each is its own, their noise correlated by 0.5" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
