@@ -12,6 +12,7 @@ from analysis.load import DataError
 
 TOKEN_LEVELS = 14
 STRETCH = 4.0  # tokens a parameter may leave the range of the table by this factor, either way
+ROUNDED = 0.02  # of C: what whole steps may fall short of the smallest run
 LEAST_STEPS = 50  # sweep.min_steps: what the planner refuses below
 MOST_EPOCHS = 4.0  # sweep.max_epochs: what it refuses above
 
@@ -69,11 +70,15 @@ class Candidates:
 
 @dataclasses.dataclass(frozen=True)
 class Extent:
-    """Where candidates may lie: D in `tokens`, D / N in `ratio`, C of a run up to `max_flops`."""
+    """Where candidates may lie: D in `tokens`, D / N in `ratio`, C of a run from `least_flops` up to `max_flops`.
+
+    Below the smallest C of a table its law was never fitted, and short runs of small models can be far off it.
+    """
 
     tokens: tuple[float, float]
     ratio: tuple[float, float]
     max_flops: float
+    least_flops: float = 0.0
 
     @staticmethod
     def of(n_params: np.ndarray, tokens: np.ndarray, max_flops: float, most_tokens: float = np.inf) -> "Extent":
@@ -103,9 +108,10 @@ def grid(shapes: Sequence[Shape], extent: Extent, batch_tokens: int = 0, levels:
     ratio_J = found.tokens_J / found.n_params_J
     low, high = extent.ratio
     fits_J = (found.flops_J <= extent.max_flops * (1 + 1e-9)) & (ratio_J >= low) & (ratio_J <= high)
+    fits_J &= found.flops_J >= extent.least_flops * (1 - ROUNDED)
     fits_J &= found.tokens_J <= extent.tokens[1] * (1 + 1e-9)
     if not fits_J.any():
-        cheapest = found.flops_J.min()
+        cheapest = max(found.flops_J.min(), extent.least_flops)
         raise DataError(
             f"candidates: no run of at most {extent.max_flops:.3g} FLOPs lies in the range of the table; "
             f"allowed: --max_flops of {cheapest:.3g} or more"

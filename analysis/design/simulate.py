@@ -124,6 +124,7 @@ def simulate(
 def candidates_of(runs: Runs, limits: Limits, largest: float) -> Candidates:
     """Even sizes and tokens, C = 6 N D, up to the share `largest` of the budget a run."""
     extent = Extent.of(runs["n_params"], runs["tokens"], largest * limits.budget)
+    extent = dataclasses.replace(extent, least_flops=float(runs["flops"].min()))
     sizes = np.geomspace(*extent.sizes(runs["n_params"]), SIZES).round().tolist()
     return grid([Shape(n, 6 * n) for n in sizes], extent)
 

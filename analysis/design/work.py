@@ -86,6 +86,7 @@ def candidates_of(runs: Runs, found: Fit, max_flops: float) -> tuple[Candidates,
     assert found.frontier is not None
     n_params, tokens = runs["n_params"].astype(float), runs["tokens"].astype(float)
     extent = Extent.of(n_params, tokens, max_flops, most_tokens_of(runs))
+    extent = dataclasses.replace(extent, least_flops=float(runs["flops"].min()))
     shaped, source = shapes.shapes_of(runs, extent.sizes(n_params), found.frontier.compute)
     return grid(shaped, extent, shapes.batch_tokens_of(runs)), source
 
