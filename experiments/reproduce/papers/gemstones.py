@@ -7,7 +7,7 @@ import numpy as np
 from experiments.reproduce.entry import Figure, Own, Paper, Quantity, Result
 
 PAPER_SCALE = "N 5e7 to 2e9"
-LAWS = ("power_sum(n_params,tokens)", "power_sum(width,depth,tokens)", "power_sum(width,depth,n_params,tokens)")
+LAWS = ("power_sum(n_params,tokens)", "power_sum(width,depth,tokens)")  # with N too they would be of one and the same
 NOTHING = 1e-6  # of an interval's lower end: the fit has E as small as it may be
 FEW = "with so few sizes hardly any can be left out, and the spread over choices is only as wide as the choices"
 
@@ -36,7 +36,7 @@ def spread(own: Own) -> Result:
 
 
 def shapes(own: Own) -> Result:
-    """Laws over (N, D), (width, depth, D) and all four: E, and how fits of small budgets foretell the largest."""
+    """Laws over (N, D) and (width, depth, D): E, and how fits of the smaller budgets foretell the largest."""
     from analysis import compare
     from analysis.figures.chart import Axis, Drawing, Layer, Panel
     from analysis.options import Options

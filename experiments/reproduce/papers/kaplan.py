@@ -21,8 +21,8 @@ STEEP = (
     "what larger ones reach, and a power law without E describes a short range only"
 )
 LOCAL = (
-    "a local slope over little more than a decade; what the embedding and the head are to N at this size moves it (the "
-    "other count beside it), as do rates and warm-up, which here follow the size"
+    "a local slope of small models: embedding and head, which the paper does not count, are most of their N (the other "
+    "count stands beside it), and rates and warm-up follow the size here"
 )
 COUNTS = {"without embedding and head": ("n_non_embedding", "non_embedding"), "with them": ("n_params", "flops")}
 

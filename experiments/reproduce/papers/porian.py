@@ -36,8 +36,8 @@ COUNTS: Mapping[str, tuple[str, str]] = {
 TUNED = {NEITHER: 0.70806, WHOLE: 0.49703, ATTENTION: 0.50407}  # RefinedWeb, tuned; the first with long warm-up
 METHODS = {"parabola": "parabolas", "log_parabola": "parabolas of ln loss", "akima": "Akima's interpolation"}
 SMALL = (
-    "these budgets are a millionth of theirs or less and span a factor of sixteen: a is a local slope, the embedding "
-    "is counted with the head, and most of each model is one or the other"
+    "these budgets are a millionth of theirs or less: a is a local slope, the embedding is counted with the head, and "
+    "most of each model is one or the other"
 )
 
 
