@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from experiments import batches, cli
+from experiments import batches, cli, resamples
 from scaling_laws import command
 from scaling_laws.config import ConfigError
 from scaling_laws.interrupts import Asked
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 _BATCHES = flags.DEFINE_string("batch_sizes", "4,8,16,32,64", "windows a step, three sizes or more")
 _TARGETS = flags.DEFINE_string("targets", "", "losses to reach; empty: four that all batches reach")
-_BOOTSTRAP = flags.DEFINE_integer("bootstrap", 1000, "resamples of runs behind the intervals", lower_bound=10)
 _POINTS = flags.DEFINE_integer("noise_points", 8, "points of a run with a noise scale; 0: none", lower_bound=0)
 _WINDOWS = flags.DEFINE_integer("noise_windows", 64, "windows of a batch of the noise scale", lower_bound=2)
 _DRAWS = flags.DEFINE_integer("noise_batches", 16, "batches of the noise scale at a point", lower_bound=2)
@@ -51,7 +50,7 @@ def run() -> int:
     trained = batches.train(config, facts, grid, targets, workdir)
     if trained.interrupted:
         return command.stopped(trained.terminated)
-    found = batches.fit(workdir, config, facts, grid, targets, _BOOTSTRAP.value)
+    found = batches.fit(workdir, config, facts, grid, targets, resamples.count())
     drawing = Drawing(_WINDOWS.value, _DRAWS.value, _GROUP.value, _POINTS.value)
     noise = batches.measure(config, facts, found, drawing, workdir)
     if isinstance(noise, Asked):

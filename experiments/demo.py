@@ -15,9 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from absl import flags
-
-from experiments import cli
+from experiments import cli, resamples
 from scaling_laws import command, provenance
 from scaling_laws.config import TaskConfig
 from scaling_laws.progress import duration
@@ -29,8 +27,6 @@ if TYPE_CHECKING:
     from scaling_laws.sweep.plan import Plan
     from scaling_laws.sweep.planned import PlannedRun
     from scaling_laws.sweep.summary import Summary
-
-_BOOTSTRAP = flags.DEFINE_integer("bootstrap", 1000, "resamples behind intervals and bands", lower_bound=10)
 
 
 def run() -> int:
@@ -94,7 +90,7 @@ def fit_law(fitted: "Runs") -> "Fit":
     """The Chinchilla law (Hoffmann et al. 2022, approach 3) with resampled intervals."""
     from analysis.fit import fit
 
-    return fit(fitted, bootstrap=_BOOTSTRAP.value)
+    return fit(fitted, bootstrap=resamples.count())
 
 
 def write_forecast(workdir: Path, law: "Fit", fitted: "Runs", planned: "PlannedRun") -> dict[str, Any]:
@@ -183,7 +179,7 @@ def report(workdir: Path) -> None:
     from analysis.report import write_report
     from analysis.study import study_of
 
-    study = study_of(workdir, Options(bootstrap=_BOOTSTRAP.value))
+    study = study_of(workdir, Options(bootstrap=resamples.count()))
     for line in summary.lines(study):
         print(line)
     summary.write_json(workdir / "fit.json", summary.to_json(study))

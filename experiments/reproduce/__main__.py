@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from experiments import cli
+from experiments import cli, resamples
 from experiments.reproduce.entry import SCALES, Figure, Paper
 from scaling_laws import command
 from scaling_laws.config import ConfigError, ExperimentConfig
@@ -32,7 +32,6 @@ _FIGURE = flags.DEFINE_string("figure", "", "which figure of it; none: all that 
 _DATA = flags.DEFINE_string("data", "own", "own: the catalogue's sweeps; else a workdir, or published tables")
 _SCALE = flags.DEFINE_enum("scale", "cpu", SCALES, "of one's own runs")
 _PAGE = flags.DEFINE_string("page", "", "file of a page with all that was made")
-_BOOTSTRAP = flags.DEFINE_integer("bootstrap", 1000, "resamples behind intervals", lower_bound=10)
 ALL = "all"
 
 
@@ -47,7 +46,7 @@ def run() -> int:
     if cli.config() != ExperimentConfig():
         raise ConfigError("--config: given; allowed: none, for the catalogue has recipes of its own")
     workdir, every = cli.workdir(), _PAPER.value == ALL
-    source = Source(_DATA.value, _SCALE.value, workdir, _BOOTSTRAP.value)
+    source = Source(_DATA.value, _SCALE.value, workdir, resamples.count())
     shown, failed = [], False
     for name, number, figure in _wanted(source, every):
         print(f"== {name}, figure {number}: {figure.claim}", flush=True)
