@@ -18,7 +18,8 @@ TABLE = "runs.parquet"  # of a workdir
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """`data`: OWN, the workdir of a sweep, or a folder of published tables; `workdir`: where own sweeps lie."""
+    """`data`: OWN, the workdir of a sweep, a folder of kept results, or a folder of published tables; `workdir`: where
+    own sweeps lie."""
 
     data: str
     scale: str
@@ -27,7 +28,7 @@ class Source:
 
     @property
     def is_sweep(self) -> bool:
-        """Whether --data names the workdir of a sweep."""
+        """Whether --data names the workdir of one sweep."""
         return self.data != OWN and (Path(self.data) / TABLE).exists()
 
     @property
@@ -35,41 +36,51 @@ class Source:
         """What a reader is told of it."""
         if self.data == OWN:
             return f"own runs at scale {self.scale}"
-        return f"the runs of {self.data}" if self.is_sweep else "published tables"
+        return f"the runs of {self.data}" if self.is_sweep else f"the tables of {self.data}"
 
     def figures(self, figures: Mapping[str, Figure]) -> dict[str, Figure]:
         """Those that can be had. Raises ConfigError where none can, naming what is missing."""
-        if self.data == OWN or self.is_sweep:
-            found = {number: figure for number, figure in figures.items() if figure.own}
-            if not found:
-                raise ConfigError(
-                    f"--data: {self.data}; allowed for this figure: a folder of published tables (--list says which)"
-                )
+        found = {number: figure for number, figure in figures.items() if self._runs(figure) or self._tables(figure)}
+        if found:
             return found
-        tables = {number: figure for number, figure in figures.items() if figure.published}
-        if not tables:
+        if self.data == OWN or self.is_sweep:
+            raise ConfigError(
+                f"--data: {self.data}; allowed for this figure: a folder of published tables (--list says which)"
+            )
+        lacking = [one for one in figures.values() if one.published]
+        if not lacking:
             raise ConfigError(f"--data: {self.data}; allowed for this figure: own, or the workdir of a sweep")
-        folder = Path(self.data)
-        missing = {number: [f for f in one.files if not (folder / f).exists()] for number, one in tables.items()}
-        found = {number: figure for number, figure in tables.items() if not missing[number]}
-        if not found:
-            lacks = next(iter(missing.values()))[0]
-            raise ConfigError(f"--data: {folder} lacks {lacks}; allowed: own, or a folder with the files --list names")
-        return found
+        lacks = next(file for file in lacking[0].files if not (Path(self.data) / file).exists())
+        raise ConfigError(f"--data: {self.data} lacks {lacks}; allowed: own, or a folder with the files --list names")
 
     def train(self, figure: Figure) -> "Iterator[Summary]":
         """Do what is left of the sweeps that a figure reads, one after the other."""
         if self.data == OWN:
             for name in figure.sweeps:
-                yield sweeps.train(name, self.scale, sweeps.folder(name, self.scale, self.workdir))
+                yield from sweeps.sweep(name).train(self.scale, self._folder(name))
 
     def build(self, figure: Figure) -> Result:
         """The figure. Raises DataError and NothingToDraw for what the data do not carry."""
-        if self.data != OWN and not self.is_sweep:
-            assert figure.published is not None
-            return figure.published(Published(Path(self.data), self.bootstrap))
-        assert figure.own is not None
-        folders = {name: sweeps.folder(name, self.scale, self.workdir) for name in figure.sweeps}
-        if self.is_sweep:
-            folders = dict.fromkeys(figure.sweeps, Path(self.data))
-        return figure.own(Own(self.scale, folders, self.bootstrap))
+        if self._runs(figure):
+            assert figure.own is not None
+            return figure.own(Own(self.scale, {name: self._folder(name) for name in figure.sweeps}, self.bootstrap))
+        assert figure.published is not None
+        return figure.published(Published(Path(self.data), self.bootstrap))
+
+    def _runs(self, figure: Figure) -> bool:
+        """Whether a figure is built from own runs here."""
+        if figure.own is None:
+            return False
+        kept = bool(figure.sweeps) and all(self._folder(name).exists() for name in figure.sweeps)
+        return self.data == OWN or self.is_sweep or kept
+
+    def _tables(self, figure: Figure) -> bool:
+        """Whether a figure is built from published tables here."""
+        there = self.data != OWN and all((Path(self.data) / file).exists() for file in figure.files)
+        return figure.published is not None and there
+
+    def _folder(self, name: str) -> Path:
+        """Where the runs of a sweep are read, and trained."""
+        if self.data == OWN:
+            return self.workdir / self.scale / name
+        return Path(self.data) if self.is_sweep else Path(self.data) / sweeps.sweep(name).kept

@@ -1,9 +1,10 @@
-"""Sweeps that figures read, each trained once for all of them.
+"""Runs that figures read, each trained once for all of them.
 
 smoke: what shows that everything works, in a minute or so; cpu: minutes to tens of minutes on two cores.
 """
 
-from collections.abc import Callable, Mapping
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,25 @@ from scaling_laws.config import ConfigError, ExperimentConfig
 
 if TYPE_CHECKING:
     from scaling_laws.sweep.summary import Summary
+
+
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    """`train(scale, workdir)` does what is left of the runs in `workdir`; `kept`: their folder among kept results."""
+
+    train: Callable[[str, Path], "Iterator[Summary]"]
+    kept: str
+
+
+def planned(recipe: Callable[[str], ExperimentConfig]) -> Callable[[str, Path], "Iterator[Summary]"]:
+    """`train` of the sweep that a configuration plans at each scale. It raises as `study.run_sweep`."""
+
+    def train(scale: str, workdir: Path) -> "Iterator[Summary]":
+        from scaling_laws.sweep import study
+
+        yield study.run_sweep(recipe(scale), workdir).summary
+
+    return train
 
 
 def text(scale: str) -> ExperimentConfig:
@@ -21,18 +41,11 @@ def text(scale: str) -> ExperimentConfig:
     return {"smoke": demo_smoke, "cpu": demo_full}[scale].get_config()
 
 
-SWEEPS: Mapping[str, Callable[[str], ExperimentConfig]] = {"text": text}
+SWEEPS: Mapping[str, Sweep] = {"text": Sweep(planned(text), "demo_full")}
 
 
-def train(name: str, scale: str, workdir: Path) -> "Summary":
-    """Do what is left of a sweep in `workdir`. Raises as `study.run_sweep`."""
-    from scaling_laws.sweep import study
-
-    return study.run_sweep(SWEEPS[name](scale), workdir).summary
-
-
-def folder(name: str, scale: str, workdir: Path) -> Path:
-    """Where a sweep lies below the catalogue's workdir. Raises ConfigError for an unknown one."""
+def sweep(name: str) -> Sweep:
+    """One of them. Raises ConfigError for an unknown one."""
     if name not in SWEEPS:
         raise ConfigError(f"sweep: {name!r}; allowed: {', '.join(SWEEPS)}")
-    return workdir / scale / name
+    return SWEEPS[name]

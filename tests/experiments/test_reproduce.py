@@ -149,6 +149,14 @@ def test_a_sweep_that_is_there_serves_every_figure_of_own_runs(reproduce, capsys
     assert (reproduce.out / "chinchilla" / "2-4" / "frontier_scaling.png").exists()
 
 
+def test_a_folder_of_kept_results_serves_every_sweep_by_its_name(reproduce, capsys):
+    assert reproduce("--paper=chinchilla", "--figure=2-4", f"--data={KEPT.parent}") == 0
+    kept = capsys.readouterr().out
+    assert reproduce("--paper=chinchilla", "--figure=2-4", f"--data={KEPT}") == 0
+    assert capsys.readouterr().out == kept
+    assert all((KEPT.parent / one.kept).is_dir() for one in sweeps.SWEEPS.values())
+
+
 @pytest.mark.parametrize("name", ["kaplan", "chinchilla", "gemstones"])
 def test_figures_of_own_runs_come_with_numbers_beside_the_papers(name):
     found = {number: figure for number, figure in catalog.figures(name).items() if figure.own}
