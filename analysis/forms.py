@@ -73,14 +73,22 @@ class Forms:
 
 def interval(draws_KxR: np.ndarray, weights_K: np.ndarray, level: float) -> tuple[float, float]:
     """The central interval of a mixture of K samples. Raises DataError where a form of weight has no finite draw."""
+    low, high = _quantiles(draws_KxR, weights_K, [(1 - level) / 2, (1 + level) / 2])
+    return low, high
+
+
+def median(draws_KxR: np.ndarray, weights_K: np.ndarray) -> float:
+    """The middle of a mixture of K samples. Raises as `interval`."""
+    return _quantiles(draws_KxR, weights_K, [0.5])[0]
+
+
+def _quantiles(draws_KxR: np.ndarray, weights_K: np.ndarray, at: list[float]) -> list[float]:
     finite_KxR = np.isfinite(draws_KxR)
     if not finite_KxR[weights_K > 0].any(axis=1).all():
         raise DataError("forms: no redraw has a finite loss there; allowed: a point nearer to the runs, or --forms=")
     each_KxR = np.where(finite_KxR, weights_K[:, None] / np.maximum(finite_KxR.sum(axis=1, keepdims=True), 1), 0.0)
     kept = each_KxR > 0
-    ends = [(1 - level) / 2, (1 + level) / 2]
-    low, high = np.quantile(draws_KxR[kept], ends, weights=each_KxR[kept], method="inverted_cdf")
-    return float(low), float(high)
+    return np.quantile(draws_KxR[kept], at, weights=each_KxR[kept], method="inverted_cdf").tolist()
 
 
 def default_names(runs: Runs, main: Fit) -> tuple[str, ...]:

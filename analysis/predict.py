@@ -3,9 +3,10 @@
     python -m analysis.predict --runs=runs.csv --at=flops=1e14 --out=forecast.json
     python -m analysis.predict --runs=WORKDIR --at=flops=1e14 --metric=accuracy --register=forecasts.jsonl
 
-The interval pools the redraws of several forms of the law, weighted by how they foretell the largest budgets from the
-smaller ones (analysis/forms.py; --forms= leaves the law alone), with the noise of a run. --register appends the
-forecast to a ledger that shows any later change; `python -m analysis.forecasts` grades it when a run has landed.
+The forecast is the middle, its interval the ends, of the redraws of several forms of the law, pooled by how they
+foretell the largest budgets from the smaller ones (analysis/forms.py; --forms= leaves the law alone), with the noise
+of a run. --register appends the forecast to a ledger that shows any later change; `python -m analysis.forecasts`
+grades it when a run has landed.
 """
 
 from collections.abc import Sequence
@@ -74,13 +75,13 @@ def register(name: str, table: str, made: "Made", study: "Study", point: dict[st
 def lines(made: "Made", unit: str, data: str = "tokens") -> list[str]:
     """The forecast in words; `unit` of the losses, `data` of D."""
     forecast, guess = made.forecast, made.naive
-    law = f"  law             {loss_text(forecast.loss)}"
+    loss = f"  loss            {loss_text(forecast.loss)}"
     if forecast.loss_interval is not None:
-        law += f" {_ends(forecast.loss_interval)}  {forecast.level:.0%}; a run varies by {forecast.noise_sd:.2%}"
-        law += f" ({forecast.noise_source})"
+        loss += f" {_ends(forecast.loss_interval)}  {forecast.level:.0%}; a run varies by {forecast.noise_sd:.2%}"
+        loss += f" ({forecast.noise_source})"
     place = f"C {forecast.flops:.4g}, N {forecast.n_params:.4g}, D {forecast.tokens:.4g}"
     head = f"at {place}: {forecast.extrapolation:.3g} times the largest C fitted; losses in {unit}"
-    text = [head, *_shape(made, data), law, *_forms(made)]
+    text = [head, *_shape(made, data), loss, *_forms(made)]
     if made.score:
         ends = f" {_ends(made.score.interval)}  through the loss" if made.score.interval else ""
         text.append(f"  {made.column:<15} {loss_text(made.value)}{ends}")
@@ -100,15 +101,16 @@ def _shape(made: "Made", data: str) -> Sequence[str]:
 
 
 def _forms(made: "Made") -> list[str]:
-    """The weights behind the interval, and a warning where the law's own value is outside of it."""
+    """The law by itself, the weights of the forms, and a warning where the law lies outside the interval."""
     forms, text = made.forms, []
     if len(forms.members) > 1:
+        text.append(f"  law alone       {loss_text(made.law_loss)}  {made.law.law}")
         shares = ", ".join(f"{one.fit.law} {one.weight:.0%} (error {one.error:.2%})" for one in forms.members)
         text.append(f"  forms           {shares}; weights by {forms.held_out} held-out runs")
         low, high = made.forecast.loss_interval or (0.0, 0.0)
-        if not low <= made.forecast.loss <= high:
+        if not low <= made.law_loss <= high:
             best = max(forms.members, key=lambda one: one.weight).fit.law
-            text.append(f"  warning: the law's own forecast lies outside the interval; --law={best} foretold better")
+            text.append(f"  warning: the law alone lies outside the interval; --law={best} foretold better")
     return text + [f"  without {name}: {reason}" for name, reason in forms.absent.items()]
 
 
@@ -123,7 +125,7 @@ def _define_flags() -> None:
 
     options.define_flags()
     flags.DEFINE_string("at", None, "where: flops=1e14, or n_params=1e9,tokens=2e10", required=True)
-    flags.DEFINE_string("forms", None, "laws that the interval pools; default: chinchilla, kaplan, gadre; empty: none")
+    flags.DEFINE_string("forms", None, "laws that the forecast pools; default: chinchilla, kaplan, gadre; empty: none")
     flags.DEFINE_string("metric", None, "column to forecast through the loss, as accuracy")
     flags.DEFINE_string("register", None, "ledger to append the forecast to, or a workdir for one in it")
     flags.FLAGS.set_default("bootstrap", 1000)

@@ -32,10 +32,13 @@ class Score:
 class Made:
     """A forecast and what it rests on. `naive` guesses the score where there is one, else the loss.
 
-    The value is the main law's; the interval of the loss pools the redraws of all `forms` by their weights.
+    The loss and its interval are the middle and the ends of the redraws of all `forms`, pooled by their weights, so that
+    a form that foretells better draws the forecast towards it; without redraws, or forms, the loss is the main law's,
+    which is `law_loss` in any case.
     """
 
     law: Fit
+    law_loss: float
     forecast: Forecast
     forms: Forms
     naive: Naive
@@ -60,7 +63,7 @@ class Made:
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return {
-            "forecast": self.forecast.to_json(),
+            "forecast": self.forecast.to_json() | {"law_loss": self.law_loss},
             "naive": self.naive.to_json(),
             "forms": self.forms.to_json(),
             "shape": dataclasses.asdict(self.shape) if self.shape else None,
@@ -81,18 +84,19 @@ def make(
     `names`: the forms that the interval pools; none for the law alone, None for `forms.default_names`. Without redraws
     there is no interval. `column`: a score to forecast through the loss. Raises ConfigError and DataError.
     """
-    forecast = forecasting.predict(law, point.get("flops"), point.get("n_params"), point.get("tokens"))
+    alone = forecast = forecasting.predict(law, point.get("flops"), point.get("n_params"), point.get("tokens"))
     at = {name: getattr(forecast, name) for name in forms.POINT}
     if names is None:
         names = forms.default_names(runs, law)
     pooled = forms.weigh(runs, law, names, options) if law.samples else Forms((Form(law),))
     if len(pooled.members) > 1:
-        ends = forms.interval(pooled.losses(at, options.seed), pooled.weights_K, forecast.level)
-        forecast = dataclasses.replace(forecast, loss_interval=ends)
+        drawn = pooled.losses(at, options.seed), pooled.weights_K
+        ends = forms.interval(*drawn, forecast.level)
+        forecast = dataclasses.replace(forecast, loss=forms.median(*drawn), loss_interval=ends)
     score = _score(runs, column, forecast, pooled, at, options) if column else None
     guess = _naive_score(runs, score.link, forecast.flops) if score else forecasting.naive(runs, forecast.flops)
     shape = shapes.shape_at(runs, forecast.n_params, forecast.tokens)
-    return Made(law, forecast, pooled, guess, shape, score)
+    return Made(law, alone.loss, forecast, pooled, guess, shape, score)
 
 
 def _score(runs: Runs, column: str, forecast: Forecast, pooled: Forms, at: dict[str, float], options: Options):

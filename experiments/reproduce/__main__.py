@@ -6,10 +6,11 @@
     python -m experiments.reproduce --paper=all --scale=smoke --workdir=runs/gallery --page=gallery.html
 
 Own sweeps are trained once below the workdir, for all figures that read them. --data names a sweep's workdir instead,
-a folder of kept ones (docs/results), or a folder of published tables; --list says which files. Every figure becomes PNG, SVG and CSV in WORKDIR/PAPER/FIGURE,
-beside quantities.csv: each number of the paper, the same number here with its interval, whether they agree, and why
-where they do not; --page also puts them on one page. Stop it at any time: the same command goes on. Exit code 0 when
-done, whether numbers agree or not, 1 when a run failed, 130 after Ctrl-C, 75 after SIGTERM, 2 for bad input.
+a folder of kept ones (docs/results), or a folder of published tables; --list says which files. Every figure becomes
+PNG, SVG and CSV in WORKDIR/PAPER/FIGURE, beside quantities.csv: each number of the paper, the same number here with
+its interval, whether they agree, and why where they do not; --page also puts them on one page. Stop it at any time:
+the same command goes on. Exit code 0 when done, whether numbers agree or not, 1 when a run failed, 130 after Ctrl-C,
+75 after SIGTERM, 2 for bad input.
 """
 
 from pathlib import Path
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 _LIST = flags.DEFINE_bool("list", False, "say what there is, and do nothing")
 _PAPER = flags.DEFINE_string("paper", "", "which paper; all: every one")
 _FIGURE = flags.DEFINE_string("figure", "", "which figure of it; none: all that the data are there for")
-_DATA = flags.DEFINE_string("data", "own", "own: the catalogue's sweeps; else a workdir, kept results, or published tables")
+_DATA = flags.DEFINE_string("data", "own", "own: its sweeps; else a workdir, kept results, or published tables")
 _SCALE = flags.DEFINE_enum("scale", "cpu", SCALES, "of one's own runs")
 _PAGE = flags.DEFINE_string("page", "", "file of a page with all that was made")
 ALL = "all"

@@ -146,7 +146,7 @@ def test_a_record_keeps_what_grading_needs():
     assert record.forecast["value"] == made.forecast.loss
     assert set(record.forms) == {"chinchilla", "kaplan"}
     point = [record.target[name] * factor for name, factor in (("n_params", 1.1), ("tokens", 0.9), ("flops", 0.99))]
-    expected = float(made.law.predict(*point)) / made.forecast.loss
+    expected = float(made.law.predict(*point)) / made.law_loss
     assert record.ratio_at(*point) == pytest.approx(expected)
     with pytest.raises(DataError, match="without an interval"):
         record_of(make(runs, fit(runs), {"flops": 1e21}, ()), runs, {"flops": 1e21})

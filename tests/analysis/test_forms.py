@@ -33,16 +33,27 @@ def columns(runs):
     return {name: runs[name] for name in ("n_params", "tokens", "flops")} | rest
 
 
-def holds(truth, seed, names):
-    """Whether the 90 % interval of Chinchilla's forecast, pooled over `names`, holds a new run at ten times the C."""
+def forecast(truth, seed, names):
+    """Chinchilla's forecast at ten times the C, pooled over `names`, and the loss of the truth there."""
     runs = runs_of(truth, seed)
     options = Options(bootstrap=100, seed=seed)
     made = make(runs, fit(runs, bootstrap=100, seed=seed), {"flops": BEYOND}, names, options=options).forecast
     point = {"n_params": np.array([made.n_params]), "tokens": np.array([made.tokens])}
     there = runs_from({**point, "loss": np.ones(1)})
-    noise = math.exp(NOISE * np.random.default_rng(10**6 + seed).standard_normal())
-    new = float(truths.value(truth, truths.COEFFICIENTS[truth], columns(there))[0]) * noise
+    return made, float(truths.value(truth, truths.COEFFICIENTS[truth], columns(there))[0])
+
+
+def holds(truth, seed, names):
+    """Whether the 90 % interval of such a forecast holds a new run."""
+    made, loss = forecast(truth, seed, names)
+    new = loss * math.exp(NOISE * np.random.default_rng(10**6 + seed).standard_normal())
     return made.loss_interval[0] <= new <= made.loss_interval[1]
+
+
+def miss(truth, seed, names):
+    """The relative error of such a forecast."""
+    made, loss = forecast(truth, seed, names)
+    return abs(math.log(made.loss / loss))
 
 
 def test_one_run_weighs_forms_by_their_density():
@@ -71,6 +82,8 @@ def test_the_interval_of_a_mixture():
     low, high = forms.interval(draws, np.array([0.75, 0.25]), 0.9)
     for end, share in ((low, 0.05), (high, 0.95)):
         assert 0.75 * normal.cdf(end) + 0.25 * normal.cdf(end - 3) == pytest.approx(share, abs=0.002)
+    middle = forms.median(draws, np.array([0.75, 0.25]))
+    assert 0.75 * normal.cdf(middle) + 0.25 * normal.cdf(middle - 3) == pytest.approx(0.5, abs=0.002)
     draws[:, ::2] = np.nan
     assert forms.interval(draws, np.array([0.75, 0.25]), 0.9) == pytest.approx((low, high), abs=0.03)
     with pytest.raises(DataError, match="no redraw"):
@@ -96,8 +109,17 @@ def test_without_forms_the_interval_is_that_of_the_law_alone():
     alone = make(runs, law, {"flops": BEYOND}, ())
     assert alone.forecast == forecasting.predict(law, flops=BEYOND)
     pooled = make(runs, law, {"flops": BEYOND}, ("kaplan",), options=OPTIONS)
-    assert pooled.forecast.loss == alone.forecast.loss
+    assert pooled.law_loss == alone.forecast.loss
+    drawn = pooled.forms.losses({name: getattr(pooled.forecast, name) for name in forms.POINT}, OPTIONS.seed)
+    assert pooled.forecast.loss == forms.median(drawn, pooled.forms.weights_K)
     assert pooled.forecast.loss_interval != alone.forecast.loss_interval
+
+
+def test_a_form_that_foretells_better_draws_the_forecast_to_the_truth():
+    alone, pooled = (np.median([miss("kaplan", seed, names) for seed in range(4)]) for names in ((), ("kaplan",)))
+    assert pooled < 0.5 * alone
+    alone, pooled = (np.median([miss("chinchilla", seed, names) for seed in range(4)]) for names in ((), ("kaplan",)))
+    assert pooled < 1.5 * alone
 
 
 def test_the_default_forms_read_what_the_law_reads():
