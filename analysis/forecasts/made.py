@@ -32,9 +32,9 @@ class Score:
 class Made:
     """A forecast and what it rests on. `naive` guesses the score where there is one, else the loss.
 
-    The loss and its interval are the middle and the ends of the redraws of all `forms`, pooled by their weights, so that
-    a form that foretells better draws the forecast towards it; without redraws, or forms, the loss is the main law's,
-    which is `law_loss` in any case.
+    The loss and its interval are the middle and the ends of the redraws of all `forms`, pooled by their weights, so
+    that a form that foretells better draws the forecast towards it; without redraws, or forms, the loss is the main
+    law's, which is `law_loss` in any case.
     """
 
     law: Fit
