@@ -92,9 +92,9 @@ class TaskConfig:
     name: str = setting("text", "which task", choices=TASKS)
     path: str = setting(
         "",
-        "what is read; empty: what the task ships. text: `sotu`, a file or a folder of text. images: `digits`, "
-        "`fashion_mnist`, a folder of IDX files, or one with a folder of pictures a class. table: `breast_cancer`, "
-        "`wine`, `iris`, `diabetes`, `houses`, `fraud`, `toy_classes`, `toy_line`, or a CSV. ratings, "
+        "what is read; empty: what the task ships. text: `sotu`, `python`, a file or a folder of text. images: "
+        "`digits`, `fashion_mnist`, a folder of IDX files, or one with a folder of pictures a class. table: "
+        "`breast_cancer`, `wine`, `iris`, `diabetes`, `houses`, `fraud`, `toy_classes`, `toy_line`, or a CSV. ratings, "
         "labelled_text, series: a CSV. audio: a folder with a folder of WAV files a class",
         neutral="",
     )

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from analysis.figures.chart import Drawing
 
 YES, NO, OPEN, WIDE = "yes", "no", "", "too wide"
-SCALES = ("smoke", "cpu")
+SCALES = ("smoke", "cpu", "gpu")
 
 
 @dataclasses.dataclass(frozen=True)

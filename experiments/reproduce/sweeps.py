@@ -1,6 +1,7 @@
 """Runs that figures read, each trained once for all of them.
 
-smoke: what shows that everything works, in a minute or so; cpu: minutes to tens of minutes on two cores.
+smoke: what shows that everything works, in a minute or so; cpu: minutes to tens of minutes on two cores; gpu: half an
+hour of one accelerator, where a sweep has such a recipe.
 """
 
 import dataclasses
@@ -35,10 +36,10 @@ def planned(recipe: Callable[[str], ExperimentConfig]) -> Callable[[str, Path], 
 
 def text(scale: str) -> ExperimentConfig:
     """IsoFLOP budgets of transformers on text, several seeds at some, with training curves: the demo's recipes, at cpu
-    scale that over two decades of compute."""
-    from experiments.configs import demo_full, demo_smoke
+    scale that over two decades of compute, at gpu scale up to 50M parameters on a larger text."""
+    from experiments.configs import demo_full, demo_smoke, gpu_text
 
-    return {"smoke": demo_smoke, "cpu": demo_full}[scale].get_config()
+    return {"smoke": demo_smoke, "cpu": demo_full, "gpu": gpu_text}[scale].get_config()
 
 
 SWEEPS: Mapping[str, Sweep] = {"text": Sweep(planned(text), "demo_full")}

