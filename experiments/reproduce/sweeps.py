@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from experiments.reproduce.recipes import porian
 from scaling_laws.config import ConfigError, ExperimentConfig
 
 if TYPE_CHECKING:
@@ -42,7 +43,10 @@ def text(scale: str) -> ExperimentConfig:
     return {"smoke": demo_smoke, "cpu": demo_full, "gpu": gpu_text}[scale].get_config()
 
 
-SWEEPS: Mapping[str, Sweep] = {"text": Sweep(planned(text), "demo_full")}
+SWEEPS: Mapping[str, Sweep] = {
+    "text": Sweep(planned(text), "demo_full"),
+    **{f"porian_{stage}": Sweep(planned(porian.recipe(stage)), f"porian/{stage}") for stage in porian.STAGES},
+}
 
 
 def sweep(name: str) -> Sweep:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from experiments.reproduce.entry import Figure, Own, Paper, Published, Quantity, Result
+from experiments.reproduce.papers import porian_own
+from experiments.reproduce.recipes.porian import STAGES
 
 if TYPE_CHECKING:
     from analysis.figures.chart import Drawing, Layer, Panel
@@ -205,7 +207,13 @@ PAPER = Paper(
     "Porian et al. 2024, Resolving discrepancies in compute-optimal scaling of language models (arXiv:2406.19146)",
     "Kaplan's exponent .88 becomes Chinchilla's .50 by counting the head, a short warm-up, and tuned optimisers.",
     {
-        "1": Figure("the staircase of the exponent, two data sets, five settings", published=staircase, files=FILES),
+        "1": Figure(
+            "the staircase of the exponent, five settings",
+            own=porian_own.staircase,
+            sweeps=tuple(f"porian_{stage}" for stage in STAGES),
+            published=staircase,
+            files=FILES,
+        ),
         "conventions": Figure("own runs under the conventions of the analysis", own=conventions, sweeps=("text",)),
     },
 )
