@@ -63,8 +63,10 @@ def run() -> int:
 
 def shapes(config: ExperimentConfig) -> Iterator[RunConfig]:
     """A run of each shape and seed of the sweep."""
+    from scaling_laws.sweep import listed
     from scaling_laws.sweep import plan as planning
 
+    listed.refuse(config.sweep, "but widths, depths and seeds, each trained for --steps")
     for (width, depth), seed in itertools.product(planning.shapes(config), config.sweep.seeds):
         changes = {"model.width": width, "model.depth": depth, "train.seed": seed, "train.data_seed": seed}
         yield replace(run_part(config), changes)

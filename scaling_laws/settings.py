@@ -271,6 +271,11 @@ class SweepConfig:
         low=2,
         high=1 << 40,
     )
+    runs: tuple[str, ...] = setting(
+        (),
+        "runs one by one, each WIDTHxDEPTHxSTEPSxSEED, in place of a grid of widths, depths, budgets or steps, and "
+        "seeds; none: a grid",
+    )
     widths: tuple[int, ...] = setting((16, 24, 32, 48, 64), "widths tried", low=1, high=65536)
     depths: tuple[int, ...] = setting((2,), "depths tried; with aspect_ratio: limits", low=0, high=1024)
     aspect_ratio: float = setting(

@@ -35,12 +35,12 @@ class Group:
 
 def bases(experiment: ExperimentConfig, facts: TaskFacts) -> tuple[PlannedRun, ...]:
     """The runs of the sweep, their parameters kept. Raises as `plan`, and ConfigError where seeds would meet."""
-    seeds = experiment.sweep.seeds
-    if any(seed % STRIDE != seed for seed in seeds):
-        raise ConfigError(f"sweep.seeds: {max(seeds)}; allowed: below {STRIDE}, for members take further ones")
     found = plan(config.replace(experiment, {"train.keep_parameters": True}), facts)
     if not found.runs:
         raise ConfigError(f"sweep: no shape fits; the first reason: {found.refusals[0].reason}")
+    largest = max(planned.run.train.seed for planned in found.runs)
+    if largest >= STRIDE:
+        raise ConfigError(f"sweep.seeds: {largest}; allowed: below {STRIDE}, for members take further ones")
     return found.runs
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from scaling_laws import families
 from scaling_laws.config import ConfigError, ExperimentConfig, RunConfig, replace, run_part
+from scaling_laws.sweep import listed
 from scaling_laws.sweep.lr_grid import LrGrid
 from scaling_laws.sweep.pace import Pace
 from scaling_laws.sweep.planned import Arm, PlannedRun, TaskFacts, planned_run
@@ -75,6 +76,7 @@ class Best:
 def cells(config: ExperimentConfig) -> list[Cell]:
     """The whole grid of `sweep.widths`, `sweep.depths` and `sweep.steps`. Raises ConfigError where one is empty."""
     sweep = config.sweep
+    listed.refuse(sweep, "but widths, depths and steps, for a grid over N and D")
     for name in ("widths", "depths", "steps"):
         if not getattr(sweep, name):
             raise ConfigError(f"sweep.{name}: empty; allowed: at least one value, for a grid over N and D")

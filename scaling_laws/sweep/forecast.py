@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 from scaling_laws.config import ConfigError
+from scaling_laws.sweep import listed
 from scaling_laws.sweep.plan import Plan, plan
 from scaling_laws.sweep.planned import PlannedRun
 
@@ -19,6 +20,7 @@ def heldout_plan(grid: Plan) -> Plan:
     Raises ConfigError where no shape can run there, naming the first refusal, where there are no budgets, or no seed
     is asked for.
     """
+    listed.refuse(grid.config.sweep, "but budgets, where a larger one is forecast")
     if grid.config.sweep.steps:
         raise ConfigError("sweep.steps: given; allowed: none, but budgets, where a larger one is forecast")
     if not grid.config.sweep.forecast_seeds:

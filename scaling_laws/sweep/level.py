@@ -1,11 +1,13 @@
-"""What the runs of one group of a plan share: a compute budget or, with `sweep.steps`, a number of steps."""
+"""What the runs of one group of a plan share: a compute budget or, with `sweep.steps` or `sweep.runs`, their steps."""
 
 import dataclasses
+from collections.abc import Mapping
 
 from scaling_laws import config
 from scaling_laws.compute import Counts
 from scaling_laws.config import ExperimentConfig, SweepConfig
 from scaling_laws.spec import STREAM_LENGTH
+from scaling_laws.sweep.listed import Shape, by_steps
 from scaling_laws.sweep.planned import TaskFacts
 from scaling_laws.sweep.sizing import Extent, Sizing
 
@@ -14,14 +16,19 @@ BUDGET_TOLERANCE = 0.02  # a run whose whole steps miss its budget by more than 
 
 @dataclasses.dataclass(frozen=True)
 class Level:
-    """`budget` in training FLOPs, None where `steps` say how long."""
+    """`budget` in training FLOPs, None where `steps` say how long; `listed`: of a list the shapes, with seeds."""
 
     budget: float | None
     steps: int = 0
+    listed: Mapping[Shape, tuple[int, ...]] | None = None
 
     def extent(self, sizing: Sizing, counts: Counts) -> Extent:
         """How much a shape trains."""
         return sizing.of_steps(self.steps) if self.budget is None else sizing.extent(counts, self.budget)
+
+    def seeds(self, shape: Shape, sweep: SweepConfig) -> tuple[int, ...]:
+        """Seeds of a (width, depth) here: those of a grid, or those of a list, which may be none."""
+        return sweep.seeds if self.listed is None else self.listed.get(shape, ())
 
     def __str__(self) -> str:
         return f"{self.steps:,} steps" if self.budget is None else f"budget {self.budget:.3g}"
@@ -29,6 +36,8 @@ class Level:
 
 def levels(sweep: SweepConfig) -> list[Level]:
     """The groups of a sweep, ascending."""
+    if sweep.runs:
+        return [Level(None, steps, seeds) for steps, seeds in sorted(by_steps(sweep).items())]
     if sweep.steps:
         return [Level(None, steps) for steps in sorted(set(sweep.steps))]
     return [Level(budget) for budget in sorted(sweep.budgets)]

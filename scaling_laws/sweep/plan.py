@@ -1,5 +1,5 @@
 """What to run: shapes over width and depth at fixed compute budgets, and what is refused with which reason; or, with
-`sweep.steps`, every shape for the same numbers of steps, a grid over N and D.
+`sweep.steps`, every shape for the same numbers of steps, a grid over N and D; or, with `sweep.runs`, a list of runs.
 
 Pure and free of JAX. Compute, parameters and epochs are exact, counted from the architecture; the learning rate, and
 with a fitted rule the batch, follow N and D. A plan is a function of the configuration, with the file that `sweep.rule`
@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from scaling_laws import compute, config, families, validation
 from scaling_laws.config import AXIS, ConfigError, ExperimentConfig, ModelConfig, RunConfig, SweepConfig
-from scaling_laws.sweep import trunks
+from scaling_laws.sweep import listed, trunks
 from scaling_laws.sweep.level import Level, levels
 from scaling_laws.sweep.level import reason as reason_at
 from scaling_laws.sweep.pace import Pace
@@ -63,12 +63,17 @@ class _Candidate:
     model: ModelConfig
     counts: compute.Counts
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.model.width, self.model.depth
+
 
 def plan(experiment: ExperimentConfig, facts: TaskFacts, pace: Pace | None = None) -> Plan:
     """All runs of a sweep's grid, each once, and the refusals.
 
     Raises ConfigError for bad settings, a missing axis, a batch larger than the train split, or too many runs; for a
-    rule that is none or holds for another parametrisation, and OSError where its file cannot be read.
+    rule that is none or holds for another parametrisation, for a run of a list that is refused, and OSError where the
+    rule's file cannot be read.
     """
     _check(experiment, facts)
     sizing = Sizing.of(experiment, facts.spec.targets)
@@ -80,21 +85,25 @@ def plan(experiment: ExperimentConfig, facts: TaskFacts, pace: Pace | None = Non
         refusals += refused
         for planned in group:
             runs.setdefault(planned.run_id, planned)
+    if experiment.sweep.runs and refusals:
+        first = refusals[0]
+        more = f"; and {len(refusals) - 1} more" if len(refusals) > 1 else ""
+        raise ConfigError(
+            f"sweep.runs: width {first.width} depth {first.depth}, {first.where}: {first.reason}; "
+            f"allowed: runs that fit{more}"
+        )
     planned = trunks.share(runs.values(), pace)
     return Plan(experiment, facts, pace, planned, tuple(refusals), sizing.notes(planned))
 
 
 def _check(experiment: ExperimentConfig, facts: TaskFacts) -> None:
     config.check_fields(experiment)
-    for name, values in (("width", experiment.sweep.widths), ("depth", experiment.sweep.depths)):
-        if getattr(experiment.model, name) == AXIS and not values:
-            raise ConfigError(f"sweep.{name}s: empty while model.{name} is 0; allowed: at least one {name}")
-    for name in ("budgets", "seeds", "lr_multipliers"):
-        if not getattr(experiment.sweep, name) and not (name == "budgets" and experiment.sweep.steps):
-            raise ConfigError(f"sweep.{name}: empty; allowed: at least one value")
-    count = _shape_count(experiment) * len(levels(experiment.sweep))
-    if count > MOST_SHAPES:
-        raise ConfigError(f"sweep.widths: {count} shapes and budgets; allowed: at most {MOST_SHAPES} in all")
+    if not experiment.sweep.lr_multipliers:
+        raise ConfigError("sweep.lr_multipliers: empty; allowed: at least one value")
+    if experiment.sweep.runs:
+        listed.check(experiment, MOST_RUNS)
+    else:
+        _check_grid(experiment)
     step_tokens = experiment.train.batch_size * facts.spec.targets
     if step_tokens > facts.unique_tokens:
         raise ConfigError(
@@ -110,13 +119,27 @@ def _check(experiment: ExperimentConfig, facts: TaskFacts) -> None:
     validation.check_task(config.replace(neutral, {"train.steps": 2}), facts.spec)
 
 
+def _check_grid(experiment: ExperimentConfig) -> None:
+    for name, values in (("width", experiment.sweep.widths), ("depth", experiment.sweep.depths)):
+        if getattr(experiment.model, name) == AXIS and not values:
+            raise ConfigError(f"sweep.{name}s: empty while model.{name} is 0; allowed: at least one {name}")
+    for name in ("budgets", "seeds"):
+        if not getattr(experiment.sweep, name) and not (name == "budgets" and experiment.sweep.steps):
+            raise ConfigError(f"sweep.{name}: empty; allowed: at least one value")
+    count = _shape_count(experiment) * len(levels(experiment.sweep))
+    if count > MOST_SHAPES:
+        raise ConfigError(f"sweep.widths: {count} shapes and budgets; allowed: at most {MOST_SHAPES} in all")
+
+
 def shapes(experiment: ExperimentConfig) -> list[tuple[int, int]]:
-    """The (width, depth) pairs of the sweep: a grid, or one depth a width along `aspect_ratio`.
+    """The (width, depth) pairs of the sweep: those of its list, a grid, or one depth a width along `aspect_ratio`.
 
     A width or depth fixed in `model` narrows its axis. Along an aspect ratio the depth is the whole number nearest
     to width / aspect_ratio, held between the smallest and the largest of `sweep.depths`.
     """
     model, sweep = experiment.model, experiment.sweep
+    if sweep.runs:
+        return sorted({run.shape for run in listed.listed(sweep)})
     widths = (model.width,) if model.width != AXIS else sorted(sweep.widths)
     if model.depth != AXIS:
         return [(width, model.depth) for width in widths]
@@ -170,6 +193,7 @@ def _group(
     Raises ConfigError where they are more than there is `room` for.
     """
     sweep = sizing.experiment.sweep
+    candidates = [c for c in candidates if level.seeds(c.shape, sweep)]
     extents = {c.model: level.extent(sizing, c.counts) for c in candidates}
     reasons = {
         c.model: sizing.batch_reason(extents[c.model])
@@ -187,13 +211,13 @@ def _group(
     repeated = sweep.extra_seeds if not sweep.extra_seed_budgets or index < sweep.extra_seed_budgets else ()
     runs = []
     rank = {c.model: i for i, c in enumerate(kept)}
-    if _arm_count(sweep, len(kept), len(repeated)) > room:
+    if level.listed is None and _arm_count(sweep, len(kept), len(repeated)) > room:
         raise ConfigError(
             f"sweep.seeds: more than {MOST_RUNS} runs with all shapes, budgets, rates and seeds; allowed: fewer"
         )
     for candidate in (c for c in candidates if c.model in rank):
         extra = repeated if rank[candidate.model] < sweep.extra_seed_shapes else ()
-        arms, reason = _arms(sizing, candidate, extents[candidate.model], facts, pace, level.budget, extra)
+        arms, reason = _arms(sizing, candidate, extents[candidate.model], facts, pace, level, extra)
         runs += arms
         refused += [Refusal(candidate.model.width, candidate.model.depth, level, reason)] if reason else []
     return runs, refused
@@ -219,7 +243,7 @@ def _arms(
     extent: Extent,
     facts: TaskFacts,
     pace: Pace,
-    budget: float | None,
+    level: Level,
     extra: Iterable[int],
 ) -> tuple[list[PlannedRun], str]:
     """Rates x seeds of one shape at one level, and the reason when a rate is out of range."""
@@ -227,7 +251,8 @@ def _arms(
     sweep, train = experiment.sweep, experiment.train
     train = dataclasses.replace(train, batch_size=extent.batch_size, steps=extent.steps)
     base = dataclasses.replace(config.run_part(experiment), model=candidate.model, train=train)
-    seeds = [(s, "grid") for s in sweep.seeds] + [(s, "extra_seed") for s in extra if s not in sweep.seeds]
+    grid = level.seeds(candidate.shape, sweep)
+    seeds = [(s, "grid") for s in grid] + [(s, "extra_seed") for s in extra if s not in grid]
     runs, refused = [], []
     for multiplier in sorted(sweep.lr_multipliers):
         rate = sizing.rate(counts.n_params, extent.tokens) * multiplier
@@ -235,5 +260,5 @@ def _arms(
             refused.append(f"{rate:.3g}")
             continue
         source = sizing.source if multiplier == 1 else f"{sizing.source} x {multiplier:g}"
-        runs += [planned_run(base, counts, facts, pace, budget, purpose, rate, s, source) for s, purpose in seeds]
+        runs += [planned_run(base, counts, facts, pace, level.budget, purpose, rate, s, source) for s, purpose in seeds]
     return runs, f"learning rate {', '.join(refused)} by the rule is out of range" if refused else ""

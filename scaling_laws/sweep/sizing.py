@@ -55,8 +55,9 @@ class Sizing:
             ):
                 if given != held:
                     raise ConfigError(f"{field}: {given}; allowed: {held}, which {sweep.rule} was fitted to")
-            if sweep.steps and rule.batch_tokens is not None:
-                raise ConfigError("sweep.steps: given; allowed: none with a rule that sets the batch of a budget")
+            for name in ("steps", "runs"):
+                if getattr(sweep, name) and rule.batch_tokens is not None:
+                    raise ConfigError(f"sweep.{name}: given; allowed: none with a rule that sets the batch of a budget")
             return cls(experiment, targets, rule.learning_rate, rule.source, rule)
         if sweep.lr_coefficient:
             law = PowerLaw(sweep.lr_coefficient, sweep.lr_n_exponent, sweep.lr_d_exponent)
