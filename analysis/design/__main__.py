@@ -19,25 +19,35 @@ def run(values: Any = None) -> None:
 
     from analysis import options, summary
     from analysis.design import emit, text, work
+    from analysis.figures.style import write_atomically
     from analysis.study import chosen_runs, runs_of
 
     values = flags.FLAGS if values is None else values
     chosen, wanted = options.from_flags(values), work.Wanted.of(values)
-    if values.emit and Path(values.emit).suffix != ".py":
-        raise ConfigError(f"--emit: {values.emit!r}; allowed: a path that ends in .py")
+    files = _files(values.emit, values.emit_even)
     runs, _ = chosen_runs(runs_of(values.runs, chosen), chosen)
     found, law = work.design(runs, chosen, wanted)
-    files = emit.recipes(found, runs, Path(values.emit).stem) if values.emit else {}
+    recipes = {file: emit.recipe(found, runs, file.name, even) for file, even in files.items()}
     print("\n".join(text.lines(found)))
     if values.figures:
         from analysis.figures import next_runs, static
 
         print(f"figure: {static.save(next_runs.build(found, runs, law), Path(values.figures))[0]}")
-    if files:
-        written = emit.write(files, Path(values.emit).parent)
-        print(f"recipes: {', '.join(map(str, written))}; each: python -m experiments.sweep --config=... --workdir=...")
+    for file, recipe in recipes.items():
+        print(f"recipe: python -m experiments.sweep --config={write_atomically(file, recipe.encode())} --workdir=...")
     if values.out:
         summary.write_json(Path(values.out), found.to_json() | {"fit": law.to_json(samples=False)})
+
+
+def _files(design: str | None, even: str | None) -> dict[Path, bool]:
+    """The recipes to write, and whether each is the even grid's. Raises ConfigError."""
+    files = {}
+    for flag, name, is_even in (("emit", design, False), ("emit_even", even, True)):
+        if name and Path(name).suffix != ".py":
+            raise ConfigError(f"--{flag}: {name!r}; allowed: a path that ends in .py")
+        if name and files.setdefault(Path(name), is_even) != is_even:
+            raise ConfigError(f"--{flag}: {name!r}; allowed: another file than --emit")
+    return files
 
 
 def define_flags() -> None:
@@ -59,7 +69,8 @@ def define_flags() -> None:
     flags.DEFINE_float("cooldown", None, "share of a branch that is its own; default: the table's, else .2")
     flags.DEFINE_float("trunk_correlation", 0.5, "of the seed noise of branches of one trunk", 0, 0.99)
     flags.DEFINE_float("misfit", None, "sd of ln loss by which the law misses; default: of the fit, beyond seed noise")
-    flags.DEFINE_string("emit", None, "recipe to write, NAME.py; a further one, NAME_2.py, a grid")
+    flags.DEFINE_string("emit", None, "recipe of these runs to write, NAME.py, for experiments.sweep")
+    flags.DEFINE_string("emit_even", None, "recipe of the even grid of equal cost to write, NAME.py")
     flags.DEFINE_string("figures", None, "folder for the figure, with its numbers as CSV")
 
 

@@ -1,16 +1,8 @@
-"""The chosen runs as recipes that `experiments.sweep` takes.
-
-A sweep trains a grid over widths, depths, steps and seeds; a design is a list of runs. So the list is cut into grids:
-of one depth the widths that share their steps, for one seed after the other, and every grid becomes a file. Trunks
-stay whole, since runs of one shape and seed stand in one file.
-"""
+"""The chosen runs, or those of the even grid, as a recipe that `experiments.sweep` takes: one file with a list."""
 
 import json
-import re
-from collections import defaultdict
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -24,48 +16,30 @@ SAME = 1e-6  # of rates: so near, they are one
 ROUNDS = 50  # of reweighting towards least absolute deviations
 
 
-class Grid(NamedTuple):
-    """A part of a design that is a full grid."""
-
-    depth: int
-    widths: tuple[int, ...]
-    steps: tuple[int, ...]
-    seeds: tuple[int, ...]
-
-    def __len__(self) -> int:
-        return len(self.widths) * len(self.steps) * len(self.seeds)
+def spelt(rows: Iterable[Mapping[str, Any]], first_seed: int = 0) -> tuple[str, ...]:
+    """Rows of `NextRuns.rows` as `sweep.runs` spells them, seeds numbered from `first_seed`; the largest C first."""
+    ordered = sorted(rows, key=lambda row: -row["flops"] / row["seeds"])
+    return tuple(
+        f"{row['width']}x{row['depth']}x{row['steps']}x{first_seed + seed}"
+        for row in ordered
+        for seed in range(row["seeds"])
+    )
 
 
-def grids(found: NextRuns, first_seed: int = 0) -> tuple[Grid, ...]:
-    """The design as grids, of which every run is in exactly one; seeds are numbered from `first_seed`."""
-    by_shape: dict[tuple[int, int], dict[tuple[int, ...], list[int]]] = defaultdict(lambda: defaultdict(list))
-    rows = found.rows()
-    for shape in {(row["depth"], row["width"]) for row in rows}:
-        own = [row for row in rows if (row["depth"], row["width"]) == shape]
-        for seed in range(max(row["seeds"] for row in own)):
-            by_shape[shape][tuple(row["steps"] for row in own if row["seeds"] > seed)].append(first_seed + seed)
-    by_rest: dict[tuple, list[int]] = defaultdict(list)
-    for (depth, width), layers in sorted(by_shape.items()):
-        for steps, seeds in layers.items():
-            by_rest[depth, steps, tuple(seeds)].append(width)
-    return tuple(Grid(depth, tuple(widths), steps, seeds) for (depth, steps, seeds), widths in by_rest.items())
+def recipe(found: NextRuns, runs: Runs, name: str, even: bool = False) -> str:
+    """Text of a recipe for the design, or for the even grid, which is written to `name`; seeds follow the table's.
 
-
-def recipes(found: NextRuns, runs: Runs, name: str) -> dict[str, str]:
-    """File name -> text of a recipe: NAME.py, NAME_2.py, .. Raises ConfigError for a table without own settings."""
-    if not re.fullmatch(r"[\w.-]+", name):
-        raise ConfigError(f"--emit: {name!r}; allowed: a name of letters, digits, _, - and .")
+    Raises ConfigError for a table without own settings.
+    """
     settings = settings_of(runs)
     shaped = all(shape.width for shape in found.candidates.shapes)
     if settings is None or not found.candidates.batch_tokens or not shaped:
         raise ConfigError("--emit: the table has no settings to go by; allowed: the table of a sweep of this project")
-    shared = _shared(settings) | rates(runs)
-    parts = grids(found, first_seed=int(runs.numbers("seed").max()) + 1 if "seed" in runs else 0)
-    files = {}
-    for k, part in enumerate(parts):
-        file = f"{name}.py" if not k else f"{name}_{k + 1}.py"
-        files[file] = _text(found, shared | _axes(part), part, file, f"part {k + 1} of {len(parts)}")
-    return files
+    first_seed = int(runs.numbers("seed").max()) + 1 if "seed" in runs else 0
+    what = "An even grid" if even else "Runs that python -m analysis.design chose"
+    axes = {"model.width": 0, "model.depth": 0, "sweep.lr_check": False, "sweep.forecast_factor": 0.0}
+    listed = spelt(found.rows(found.even_J if even else None), first_seed)
+    return _text(f"{what} for the {found.target}", _shared(settings) | rates(runs) | axes, listed, name)
 
 
 def rates(runs: Runs) -> dict[str, Any]:
@@ -89,13 +63,6 @@ def rates(runs: Runs) -> dict[str, Any]:
     return {key: float(f"{value:.6g}") for key, value in zip(names, (coefficient, *found[1:].tolist()), strict=True)}
 
 
-def write(files: Mapping[str, str], folder: Path) -> list[Path]:
-    """Writes every recipe whole; returns the paths."""
-    from analysis.figures.style import write_atomically
-
-    return [write_atomically(folder / name, text.encode()) for name, text in files.items()]
-
-
 def _shared(settings: Mapping[str, Any]) -> dict[str, Any]:
     """What the runs of the table have in common and the defaults have not."""
     from scaling_laws import config
@@ -104,39 +71,30 @@ def _shared(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {path: value for path, value in settings.items() if path not in AXES and value != defaults.get(path, value)}
 
 
-def _axes(part: Grid) -> dict[str, Any]:
-    return {
-        "model.width": 0,
-        "model.depth": part.depth,
-        "sweep.widths": part.widths,
-        "sweep.steps": part.steps,
-        "sweep.seeds": part.seeds,
-        "sweep.lr_check": False,
-        "sweep.forecast_factor": 0.0,
-    }
-
-
 def _literal(value: Any) -> str:
     return json.dumps(value) if isinstance(value, str) else repr(value)
 
 
-def _text(found: NextRuns, changes: Mapping[str, Any], part: Grid, file: str, which: str) -> str:
+def _text(what: str, changes: Mapping[str, Any], listed: tuple[str, ...], name: str) -> str:
     lines = "\n".join(f'        "{key}": {_literal(value)},' for key, value in changes.items())
-    share = f"{which}: {len(part)} of {found.after.runs}"
-    return f'''"""Runs that python -m analysis.design chose for the {found.target}, {share}.
+    every = "\n".join(f'            "{run}",' for run in listed)
+    return f'''"""{what}: {len(listed)} runs.
 
-    python -m experiments.sweep --config={file} --workdir=runs/next
+    python -m experiments.sweep --config={name} --workdir=runs/next
 
-All parts may share a workdir, one after the other. What is not named here is as it is by default.
+What is not named here is as it is by default.
 """
 
 from scaling_laws.config import ExperimentConfig, replace
 
 
 def get_config() -> ExperimentConfig:
-    """Settings of the table's runs; shapes, steps and seeds of the design."""
+    """Settings of the table's runs; width x depth x steps x seed of the design."""
     changes = {{
 {lines}
+        "sweep.runs": (
+{every}
+        ),
     }}
     return replace(ExperimentConfig(), changes)
 '''

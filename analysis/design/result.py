@@ -82,10 +82,12 @@ class NextRuns:
         """Half-width after the design over that after the even grid."""
         return self.after.half_width / self.even.half_width
 
-    def rows(self) -> list[dict[str, Any]]:
-        """The chosen runs, ascending by N, then D: shape, N, D, steps, seeds, FLOPs of all of them by themselves."""
+    def rows(self, counts_J: np.ndarray | None = None) -> list[dict[str, Any]]:
+        """The chosen runs, or those of `counts_J`, ascending by N, then D: shape, N, D, steps, seeds, and the FLOPs of
+        all of them by themselves."""
+        counts_J = self.counts_J if counts_J is None else counts_J
         found = []
-        for j in np.flatnonzero(self.counts_J):
+        for j in np.flatnonzero(counts_J):
             shape = self.candidates.shapes[self.candidates.shape_J[j]]
             found.append(
                 {
@@ -94,8 +96,8 @@ class NextRuns:
                     "n_params": shape.n_params,
                     "tokens": float(self.candidates.tokens_J[j]),
                     "steps": int(self.candidates.steps_J[j]),
-                    "seeds": int(self.counts_J[j]),
-                    "flops": float(self.candidates.flops_J[j] * self.counts_J[j]),
+                    "seeds": int(counts_J[j]),
+                    "flops": float(self.candidates.flops_J[j] * counts_J[j]),
                 }
             )
         return found
@@ -110,6 +112,7 @@ class NextRuns:
             "estimate": self.estimate,
             "level": self.level,
             "runs": self.rows(),
+            "even_runs": self.rows(self.even_J),
             **promises,
             "ratio": self.ratio,
             **limits,

@@ -1,4 +1,4 @@
-"""Recipes of a design: the planner plans exactly the chosen runs."""
+"""The recipe of a design: the planner plans exactly the chosen runs."""
 
 from collections import Counter
 from pathlib import Path
@@ -34,25 +34,30 @@ def facts():
     return TaskFacts(unique_tokens=3_523_529, corpus_hash="c0ffee", spec=spec.text(1024, 64), data_bytes=10**7)
 
 
-def test_the_planner_plans_exactly_the_chosen_runs(demo, facts, tmp_path):
+def planned_from(text, facts, folder):
+    """What the planner makes of a recipe."""
+    (folder / "next.py").write_text(text)
+    return plan(overrides.load(str(folder / "next.py")), facts)
+
+
+@pytest.mark.parametrize("even", [False, True])
+def test_the_planner_plans_exactly_the_chosen_runs(demo, facts, tmp_path, even):
     runs, found = demo
-    paths = emit.write(emit.recipes(found, runs, "next"), tmp_path)
-    planned = [run for path in paths for run in plan(overrides.load(str(path)), facts).runs]
-    assert len({run.run_id for run in planned}) == len(planned) == found.after.runs
-    wanted = Counter({(row["width"], row["depth"], row["steps"]): row["seeds"] for row in found.rows()})
+    made = planned_from(emit.recipe(found, runs, "next.py", even), facts, tmp_path)
+    planned, promise, rows = made.runs, found.even if even else found.after, found.rows(found.even_J if even else None)
+    assert len({run.run_id for run in planned}) == len(planned) == promise.runs
+    wanted = Counter({(row["width"], row["depth"], row["steps"]): row["seeds"] for row in rows})
     assert Counter((*run.shape, run.run.train.steps) for run in planned) == wanted
-    assert sum(run.flops for run in planned) == pytest.approx(found.after.flops)
-    rows = {(row["width"], row["depth"]): row for row in found.rows()}
-    assert all(run.counts.n_params == rows[run.shape]["n_params"] for run in planned)
+    assert sum(run.flops for run in planned) == pytest.approx(promise.flops)
+    sizes = {(row["width"], row["depth"]): row["n_params"] for row in rows}
+    assert all(run.counts.n_params == sizes[run.shape] for run in planned)
     assert not {run.run.train.seed for run in planned} & set(runs["seed"].tolist())
-    for path in paths:
-        assert not plan(overrides.load(str(path)), facts).refusals
+    assert not made.refusals
 
 
 def test_the_settings_are_those_of_the_table(demo, facts, tmp_path):
     runs, found = demo
-    path = emit.write(emit.recipes(found, runs, "next"), tmp_path)[0]
-    ours = plan(overrides.load(str(path)), facts).runs[0].run
+    ours = planned_from(emit.recipe(found, runs, "next.py"), facts, tmp_path).runs[0].run
     given = shapes.settings_of(runs)
     from scaling_laws import config
 
@@ -69,17 +74,12 @@ def test_rates_follow_the_rule_that_the_table_was_trained_by(demo):
     assert emit.rates(runs.with_columns(learning_rate=np.full(len(runs), 0.02))) == {"optimizer.learning_rate": 0.02}
 
 
-def test_every_run_is_in_one_grid_and_trunks_stay_whole(demo):
-    _, found = demo
-    parts = emit.grids(found, first_seed=5)
-    assert max(row["seeds"] for row in found.rows()) == 3
-    assert sum(map(len, parts)) == found.after.runs
-    where = {}
-    for k, part in enumerate(parts):
-        for width in part.widths:
-            for seed in part.seeds:
-                assert where.setdefault((part.depth, width, seed), k) == k
-    assert min(seed for part in parts for seed in part.seeds) == 5
+def test_runs_are_spelt_from_the_first_seed_on_the_dearest_first():
+    rows = [
+        {"width": 8, "depth": 2, "steps": 300, "seeds": 3, "flops": 3.0},
+        {"width": 16, "depth": 1, "steps": 900, "seeds": 1, "flops": 2.0},
+    ]
+    assert emit.spelt(rows, first_seed=5) == ("16x1x900x5", "8x2x300x5", "8x2x300x6", "8x2x300x7")
 
 
 def test_shapes_of_the_demo_are_counted_as_its_rows_are(demo):
@@ -107,9 +107,7 @@ def test_tables_without_settings_keep_their_shapes_or_get_even_sizes(demo):
     assert source == "even sizes, C = 6 N D"
     assert [shape.flops_per_token for shape in even] == pytest.approx([6 * shape.n_params for shape in even])
     with pytest.raises(ConfigError, match="no settings to go by"):
-        emit.recipes(found, foreign, "next")
-    with pytest.raises(ConfigError, match="letters, digits"):
-        emit.recipes(found, runs, "next run")
+        emit.recipe(found, foreign, "next.py")
 
 
 def test_steps_follow_the_commonest_batch():

@@ -1,6 +1,7 @@
 """The command line of the design and of its simulation: what is written, and one line for bad input."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -34,7 +35,8 @@ def table(tmp_path_factory):
 def test_the_command_prints_and_writes_recipes_figure_and_json(tmp_path):
     done = command(
         f"--runs={DEMO}", "--budget=4e12", "--at=flops=1e14", "--bootstrap=8", "--max_runs=20", "--max_seeds=2",
-        f"--emit={tmp_path / 'next.py'}", f"--figures={tmp_path}", f"--out={tmp_path / 'design.json'}",
+        f"--emit={tmp_path / 'next.py'}", f"--emit_even={tmp_path / 'even.py'}", f"--figures={tmp_path}",
+        f"--out={tmp_path / 'design.json'}",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "expected 90% interval of the loss at flops 1e+14" in done.stdout
@@ -44,7 +46,11 @@ def test_the_command_prints_and_writes_recipes_figure_and_json(tmp_path):
     assert sum(row["seeds"] for row in found["runs"]) == found["after"]["runs"] <= 20
     assert found["after"]["half_width"] < found["before"]["half_width"]
     assert found["ratio"] == pytest.approx(found["after"]["half_width"] / found["even"]["half_width"])
-    assert (tmp_path / "next.py").exists()
+    for name, rows, promise in (("next", "runs", "after"), ("even", "even_runs", "even")):
+        text = (tmp_path / f"{name}.py").read_text()
+        listed = re.findall(r'"(\d+)x(\d+)x(\d+)x\d+",', text)
+        assert len(listed) == found[promise]["runs"]
+        assert {tuple(map(int, one)) for one in listed} == {(r["width"], r["depth"], r["steps"]) for r in found[rows]}
     assert {"next_runs.png", "next_runs.svg", "next_runs.csv"} <= {path.name for path in tmp_path.iterdir()}
 
 
@@ -82,6 +88,7 @@ def test_branches_of_trunks_are_counted_on_as_correlated(table):
         (("--target=exponent", "--max_flops=10"), "allowed: --max_flops of"),
         (("--target=exponent", "--cooldown=1"), "--cooldown: 1.0; allowed: above 0, below 1"),
         (("--target=exponent", "--emit=next.txt"), "--emit: 'next.txt'; allowed: a path that ends in .py"),
+        (("--target=exponent", "--emit=a.py", "--emit_even=./a.py"), "--emit_even: './a.py'; allowed: another file"),
         (("--target=exponent", "--emit=next.py", "--bootstrap=2"), "--emit: the table has no settings to go by"),
     ],
 )
