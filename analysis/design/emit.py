@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from analysis.design.result import NextRuns
-from analysis.design.shapes import settings_of
 from analysis.load import Runs
+from analysis.shape_counts import settings_of
 from scaling_laws.config import ConfigError
 
 AXES = ("model.width", "model.depth", "train.steps", "train.seed", "train.data_seed", "optimizer.learning_rate")

@@ -3,39 +3,20 @@
 Dimension letters: n runs, H shapes.
 """
 
-import functools
-import json
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
+from analysis import shape_counts
 from analysis.design.candidates import Shape
 from analysis.frontier import Compute
 from analysis.load import Runs
+from analysis.shape_counts import Counter
 
 LEVELS = 12  # of N
 ASPECT = 0.5  # how much a miss of width / depth counts beside one of N, in logarithms
 DEEPER = 2  # times the largest depth of the table
-
-
-def settings_of(runs: Runs) -> dict[str, Any] | None:
-    """Dotted settings of the run with the largest C, every one that belongs to its identity; None without them."""
-    from scaling_laws import config
-
-    if "config" not in runs:
-        return None
-    text = runs["config"][int(np.argmax(runs["flops"]))]
-    try:
-        given = json.loads(str(text))
-    except json.JSONDecodeError:
-        return None
-    own = [(path, field) for path, field, _ in config.leaves(config.RunConfig())]
-    if not isinstance(given, Mapping) or not given:
-        return None
-    neutral = {path: field.metadata["neutral"] for path, field in own if field.metadata["identity"]}
-    return neutral | dict(given)
 
 
 def shapes_of(runs: Runs, sizes: tuple[float, float], compute: Compute) -> tuple[tuple[Shape, ...], str]:
@@ -46,8 +27,8 @@ def shapes_of(runs: Runs, sizes: tuple[float, float], compute: Compute) -> tuple
     C = k N^(1+p) D.
     """
     if {"width", "depth"} <= set(runs.columns):
-        counted = _counted(runs)
-        if counted is not None and (found := _along(runs, sizes, counted)):
+        count = shape_counts.counter(runs, compute=True)
+        if count is not None and (found := _along(runs, sizes, count)):
             return found, "shapes counted from the table's own settings"
         return _present(runs), "the shapes of the table"
     even = np.geomspace(*sizes, LEVELS).round()
@@ -55,36 +36,14 @@ def shapes_of(runs: Runs, sizes: tuple[float, float], compute: Compute) -> tuple
     return shapes, f"even sizes, {compute.note}"
 
 
-def _counted(runs: Runs) -> Callable[[int, int], Shape | None] | None:
-    """(width, depth) -> the shape, or None where there is no such model; None where runs cannot be counted anew."""
-    from analysis.load.own_runs import described
-
-    settings = settings_of(runs)
-    if settings is None:
-        return None
-
-    @functools.cache
-    def shape(width: int, depth: int) -> Shape | None:
-        row = described(settings | {"model.width": width, "model.depth": depth})
-        return Shape(float(row["n_params"]), row["flops"] / row["tokens"], width, depth) if row else None
-
-    best = int(np.argmax(runs["flops"]))
-    same = shape(int(runs["width"][best]), int(runs["depth"][best]))
-    ours = runs["n_params"][best], runs["flops"][best] / runs["tokens"][best]
-    if same is None or not np.allclose((same.n_params, same.flops_per_token), np.array(ours, float), rtol=1e-6):
-        return None  # another convention for N or C
-    return shape
-
-
-def _along(runs: Runs, sizes: tuple[float, float], counted: Callable[[int, int], Shape | None]) -> tuple[Shape, ...]:
+def _along(runs: Runs, sizes: tuple[float, float], count: Counter) -> tuple[Shape, ...]:
     """At even levels of ln N the shape nearest in N and in width / depth, which follows the table's over N."""
     widths, depths = np.unique(runs["width"]).astype(int), np.unique(runs["depth"]).astype(int)
     unit = max(int(np.gcd.reduce(widths)), 1)
     shapes = [
-        one
+        shape
         for depth in range(max(int(depths[0]), 1), DEEPER * int(depths[-1]) + 1)
-        for width in _multiples(unit, counted, depth, sizes)
-        if (one := counted(width, depth)) is not None
+        for shape in _multiples(unit, count, depth, sizes)
     ]
     log_n = np.log(runs["n_params"].astype(float))
     order = np.argsort(log_n)
@@ -101,18 +60,16 @@ def _along(runs: Runs, sizes: tuple[float, float], counted: Callable[[int, int],
     return tuple(sorted(chosen, key=lambda one: one.n_params))
 
 
-def _multiples(unit: int, counted: Callable[[int, int], Shape | None], depth: int, sizes: tuple[float, float]):
-    """Widths in about eighths of an octave whose N at this depth is within `sizes`."""
+def _multiples(unit: int, count: Counter, depth: int, sizes: tuple[float, float]) -> Iterator[Shape]:
+    """Shapes of this depth, widths about an eighth of an octave apart, whose N is within `sizes`."""
     width = unit
-    while True:
-        one = counted(width, depth)
+    while width <= shape_counts.WIDEST:
+        one = count(width, depth)
         if one is not None and one.n_params > sizes[1] * 1.1:
             return
         if one is not None and one.n_params >= sizes[0] * 0.9:
-            yield width
+            yield Shape(*one, width, depth)
         width += unit * max(1, int(width / (8 * unit)))
-        if width > 65536:
-            return
 
 
 def _present(runs: Runs) -> tuple[Shape, ...]:
@@ -122,16 +79,3 @@ def _present(runs: Runs) -> tuple[Shape, ...]:
     for n_params, flops, width, depth in zip(*(column.tolist() for column in columns), strict=True):
         found.setdefault((int(width), int(depth)), Shape(float(n_params), float(flops), int(width), int(depth)))
     return tuple(sorted(found.values(), key=lambda one: one.n_params))
-
-
-def batch_tokens_of(runs: Runs) -> int:
-    """Tokens of a step, the commonest of the table; 0 where it does not say."""
-    if "steps" not in runs or runs["steps"].dtype.kind not in "iuf":
-        return 0
-    with np.errstate(all="ignore"):
-        each = np.rint(runs["tokens"] / runs["steps"])
-    each = each[np.isfinite(each) & (each >= 1)]
-    if not len(each):
-        return 0
-    values, counts = np.unique(each, return_counts=True)
-    return int(values[np.argmax(counts)])

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis import shape_counts
 from analysis.compare import parse_laws
 from analysis.design import shapes
 from analysis.design.candidates import MOST_EPOCHS, Candidates, Extent, grid
@@ -88,7 +89,7 @@ def candidates_of(runs: Runs, found: Fit, max_flops: float) -> tuple[Candidates,
     extent = Extent.of(n_params, tokens, max_flops, most_tokens_of(runs))
     extent = dataclasses.replace(extent, least_flops=float(runs["flops"].min()))
     shaped, source = shapes.shapes_of(runs, extent.sizes(n_params), found.frontier.compute)
-    return grid(shaped, extent, shapes.batch_tokens_of(runs)), source
+    return grid(shaped, extent, shape_counts.batch_tokens_of(runs)), source
 
 
 def most_tokens_of(runs: Runs) -> float:
@@ -119,7 +120,7 @@ def _asked(runs: Runs, options: Options, wanted: Wanted) -> tuple[Fit, Target]:
 
 def _cooldown(runs: Runs, wanted: Wanted) -> float:
     """Of a trunk's branches. Raises ConfigError where the table's schedule has no trunks."""
-    settings = shapes.settings_of(runs) or {}
+    settings = shape_counts.settings_of(runs) or {}
     schedule = settings.get("optimizer.schedule", "wsd")
     if schedule != "wsd":
         raise ConfigError(f"--trunks: the table's runs have schedule {schedule}; allowed: wsd, whose runs share trunks")

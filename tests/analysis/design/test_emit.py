@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from analysis import shape_counts
 from analysis.design import Candidates, Wanted, design, emit, shapes
 from analysis.design.candidates import Shape
-from analysis.load import load
 from analysis.options import Options
 from analysis.study import chosen_runs, runs_of
 from experiments import overrides
@@ -58,7 +58,7 @@ def test_the_planner_plans_exactly_the_chosen_runs(demo, facts, tmp_path, even):
 def test_the_settings_are_those_of_the_table(demo, facts, tmp_path):
     runs, found = demo
     ours = planned_from(emit.recipe(found, runs, "next.py"), facts, tmp_path).runs[0].run
-    given = shapes.settings_of(runs)
+    given = shape_counts.settings_of(runs)
     from scaling_laws import config
 
     values = {name: value for name, _, value in config.leaves(ours)}
@@ -110,9 +110,6 @@ def test_tables_without_settings_keep_their_shapes_or_get_even_sizes(demo):
         emit.recipe(found, foreign, "next.py")
 
 
-def test_steps_follow_the_commonest_batch():
-    runs = load(DEMO)
-    assert shapes.batch_tokens_of(runs) == 512
-    assert shapes.batch_tokens_of(type(runs)({"tokens": np.ones(2)})) == 0
+def test_steps_follow_the_batch():
     each = Candidates((Shape(10, 60, 8, 1),), np.array([0, 0]), np.array([1024.0, 5120.0]), 512)
     assert each.steps_J.tolist() == [2, 10]
