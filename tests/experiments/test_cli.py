@@ -63,6 +63,8 @@ def test_every_setting_can_be_overridden(path, field, value):
         wanted = "a=b c"
     elif kind in (int, float):
         wanted = kind(rule["high"])
+    elif kind.__args__[0] is str:
+        wanted = ("16x2x300x0", "8x1x300x1")
     else:
         wanted = (kind.__args__[0](rule["low"]), kind.__args__[0](rule["high"]))
     assert parsed(f"--config.{path}={spelled(wanted)}") == c.replace(DEFAULT, {path: wanted})
