@@ -60,8 +60,8 @@ def counter(runs: Runs, compute: bool = False) -> Counter | None:
 
 def _comes_back(runs: Runs, row: int, compute: bool) -> bool:
     settings = settings_of(runs, row)
-    found = settings and _counted(settings, int(runs["width"][row]), int(runs["depth"][row]))
-    if not found:
+    found = _counted(settings, int(runs["width"][row]), int(runs["depth"][row])) if settings else None
+    if found is None:
         return False
     pairs = [(found.n_params, runs["n_params"][row])]
     if compute:
