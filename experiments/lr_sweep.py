@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from experiments import cli, sizes
+from experiments import cli, rates, sizes
 from scaling_laws import command
-from scaling_laws.config import ExperimentConfig, RunConfig, replace, run_part
+from scaling_laws.config import ExperimentConfig, RunConfig
 
 if TYPE_CHECKING:
     from scaling_laws.sweep.lr_grid import LrGrid
@@ -32,13 +32,10 @@ _DRY_RUN = flags.DEFINE_bool("dry_run", False, "print the planned runs and train
 def run() -> int:
     """Train, fit the minima, draw."""
     from scaling_laws.progress import duration
-    from scaling_laws.sweep import machine, show, study
-    from scaling_laws.sweep.lr_grid import LrGrid
-    from scaling_laws.sweep.pace import Pace
+    from scaling_laws.sweep import machine, show
 
     config = cli.config()
-    grid = LrGrid(config, study.facts_of(config), tuple(arms(config)), _REACH.value, Pace())
-    grid.check()
+    grid = rates.grid(config, arms(config), _REACH.value)
     planned, n_workers = grid.planned(), machine.worker_count(config.sweep.workers)
     seconds = sum(one.expected_seconds for one in planned) / n_workers
     print(f"{show.plural(len(planned), 'run')} at {show.plural(len(grid.runs), 'size')}, about {duration(seconds)} on "
@@ -47,8 +44,7 @@ def run() -> int:
         print("\n".join(described(grid)))
         return 0
     workdir = cli.workdir()
-    summary, _ = study.train_runs(config, grid.facts, planned, workdir, n_workers, more=grid.further)
-    print("\n".join(study.endings(summary)), flush=True)
+    summary = rates.train(grid, workdir)
     if summary.interrupted:
         return command.stopped(summary.terminated)
     report(workdir)
@@ -58,14 +54,8 @@ def run() -> int:
 def arms(config: ExperimentConfig) -> list[RunConfig]:
     """The run of each parametrisation, size and horizon, each once. Raises ConfigError for bad sizes."""
     horizons = cli.whole_numbers("--horizons", _HORIZONS.value) if _HORIZONS.value else [config.train.steps]
-    found = [
-        replace(shape, {"train.steps": steps})
-        for name in sizes.parametrizations(config)
-        for axis in sizes.axes()
-        for shape in sizes.shapes(replace(run_part(config), {"train.parametrization": name}), axis, GROWTH)
-        for steps in horizons
-    ]
-    return list(dict.fromkeys(found))
+    values = {axis: sizes.values(config, axis, GROWTH) for axis in sizes.axes()}
+    return rates.over(config, sizes.parametrizations(config), values, horizons)
 
 
 def described(grid: "LrGrid") -> list[str]:
