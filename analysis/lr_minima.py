@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from analysis.interior_settings import minimum
+from analysis.lines import lines as lines_through
 from analysis.load import FITTED, DataError, Runs, units
 from analysis.uncertainty import student
 from scaling_laws.units import loss_text
@@ -25,8 +26,9 @@ NEEDS = ("n_params", "tokens", "learning_rate")
 @dataclasses.dataclass(frozen=True)
 class RateMinimum:
     """One size. `losses` (rates, seeds), nan where a run went bad; `best` the fitted minimum, `interval` of it (nan
-    for one seed), `tried` the rate with the least mean loss; `reason`: why there is no interior minimum, or nothing;
-    `unit` of the losses."""
+    for one seed), `tried` the rate with the least mean loss; `bests` and `sensitivities` (seeds,) of each seed's own
+    losses, nan where it has no interior minimum; `reason`: why there is no interior minimum, or nothing; `unit` of the
+    losses."""
 
     parametrization: str
     width: int
@@ -41,6 +43,8 @@ class RateMinimum:
     tried: float
     loss: float
     sensitivity: float
+    bests: np.ndarray
+    sensitivities: np.ndarray
     reason: str = ""
     unit: str = "nats/token"
 
@@ -51,7 +55,8 @@ class RateMinimum:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-        return dataclasses.asdict(self) | {"rates": self.rates.tolist(), "losses": self.losses.tolist()}
+        arrays = ("rates", "losses", "bests", "sensitivities")
+        return dataclasses.asdict(self) | {name: getattr(self, name).tolist() for name in arrays}
 
 
 def minima(runs: Runs, level: float = 0.9) -> list[RateMinimum]:
@@ -82,17 +87,21 @@ def _minimum(runs: Runs, own: np.ndarray, key: tuple, level: float) -> RateMinim
     losses[place.ravel(), column.ravel()] = np.where(finished, runs["loss"][own], np.nan)
     sound = (np.isfinite(losses) & (losses > 0)).all(axis=1)
     about = (str(name), int(width), int(depth), int(steps), float(runs["n_params"][own[0]]))
-    spread, unit = sensitivity(losses, _guess(runs, own[0])), units(runs).loss
+    guess, unit = _guess(runs, own[0]), units(runs).loss
+    spread = sensitivity(losses, guess)
+    spreads = np.array([sensitivity(losses[:, [s]], guess) for s in range(len(seeds))])
     tokens = float(runs["tokens"][own[0]])
     if not sound.any():
-        none = (math.nan, (math.nan, math.nan), math.nan, math.nan, spread)
+        none = (math.nan, (math.nan, math.nan), math.nan, math.nan, spread, np.full(len(seeds), math.nan), spreads)
         return RateMinimum(*about, tokens, rates, losses, *none, "no rate finished at every seed", unit)
     logs = np.log(losses[sound])
     whole = minimum(rates[sound], logs.mean(axis=1))
     each = [minimum(rates[sound], logs[:, s]) for s in range(len(seeds))]
     tried = float(rates[sound][int(losses[sound].mean(axis=1).argmin())])
-    interval = _interval([one.value for one in each if not one.reason], whole.value, level, len(seeds))
-    fitted = (whole.value, interval, tried, math.exp(whole.loss), spread)
+    bests = np.array([math.nan if one.reason else one.value for one in each])
+    half = student.half_width(np.log(bests), level)
+    interval = whole.value * math.exp(-half), whole.value * math.exp(half)
+    fitted = (whole.value, interval, tried, math.exp(whole.loss), spread, bests, spreads)
     return RateMinimum(*about, tokens, rates, losses, *fitted, whole.reason, unit)
 
 
@@ -114,15 +123,6 @@ def _check_once(runs: Runs, own: np.ndarray, cells: np.ndarray, size: str) -> No
         )
 
 
-def _interval(values: Sequence[float], middle: float, level: float, seeds: int) -> tuple[float, float]:
-    """Student's, of the mean over seeds, in logarithms; unknown where a seed has no interior minimum of its own."""
-    if len(values) < 2 or len(values) < seeds:
-        return math.nan, math.nan
-    logs = np.log(values)
-    half = student.quantile(level, len(logs) - 1) * logs.std(ddof=1) / math.sqrt(len(logs))
-    return middle * math.exp(-half), middle * math.exp(half)
-
-
 def sensitivity(losses: np.ndarray, initial: float) -> float:
     """Mean over the rates tried of min(loss, `initial`) minus the least (Wortsman et al. 2023, section 2.2).
 
@@ -141,6 +141,18 @@ def shift(found: RateMinimum, base: RateMinimum) -> float:
 def steps_moved(found: RateMinimum, base: RateMinimum) -> float:
     """By how many factors of two the best rate that was tried lies above that of `base`."""
     return math.log2(found.tried / base.tried)
+
+
+def slope_over_seeds(
+    line: Sequence[RateMinimum], axis: str, values_KxS: np.ndarray, level: float = 0.9
+) -> tuple[float, tuple[float, float]]:
+    """The power of `axis` (width, depth, n_params, ..) by which positive values of K sizes and S seeds grow: the mean
+    of the seeds' own least-squares slopes in logarithms, with Student's interval; nan where a seed lacks a value."""
+    sizes = np.log([float(getattr(one, axis)) for one in line])
+    whole = np.isfinite(values_KxS).all(axis=0)
+    slopes = np.where(whole, lines_through(sizes, np.log(values_KxS).T)[:, 1], math.nan)
+    slope, half = float(slopes.mean()), student.half_width(slopes, level)
+    return slope, (slope - half, slope + half)
 
 
 def families(found: Sequence[RateMinimum]) -> dict[tuple[str, str], list[RateMinimum]]:

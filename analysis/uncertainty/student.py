@@ -33,3 +33,10 @@ def quantile(level: float, dof: int) -> float:
         middle = 0.5 * (low + high)
         low, high = (middle, high) if p_value(middle, dof) > 1 - level else (low, middle)
     return high
+
+
+def half_width(values: np.ndarray, level: float) -> float:
+    """Half of the interval of the mean of (n,) normal values, one a unit; nan for one of them, or where one is nan."""
+    if len(values) < 2 or not np.isfinite(values).all():
+        return math.nan
+    return quantile(level, len(values) - 1) * float(np.std(values, ddof=1)) / math.sqrt(len(values))

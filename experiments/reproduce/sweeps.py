@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.reproduce.recipes import porian
+from experiments.reproduce.recipes import rate_sweeps, stability
 from scaling_laws.config import ConfigError, ExperimentConfig
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ def text(scale: str) -> ExperimentConfig:
 SWEEPS: Mapping[str, Sweep] = {
     "text": Sweep(planned(text), "demo_full"),
     **{f"porian_{stage}": Sweep(planned(porian.recipe(stage)), f"porian/{stage}") for stage in porian.STAGES},
+    "rate_rule": Sweep(rate_sweeps.train_rule, "demo_rates"),
+    "rate_transfer": Sweep(rate_sweeps.train_transfer, "transfer"),
+    "stability": Sweep(stability.train, "stability"),
 }
 
 
