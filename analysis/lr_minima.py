@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from analysis.interior_settings import minimum
-from analysis.lines import lines as lines_through
 from analysis.load import FITTED, DataError, Runs, units
 from analysis.uncertainty import student
 from scaling_laws.units import loss_text
@@ -141,18 +140,6 @@ def shift(found: RateMinimum, base: RateMinimum) -> float:
 def steps_moved(found: RateMinimum, base: RateMinimum) -> float:
     """By how many factors of two the best rate that was tried lies above that of `base`."""
     return math.log2(found.tried / base.tried)
-
-
-def slope_over_seeds(
-    line: Sequence[RateMinimum], axis: str, values_KxS: np.ndarray, level: float = 0.9
-) -> tuple[float, tuple[float, float]]:
-    """The power of `axis` (width, depth, n_params, ..) by which positive values of K sizes and S seeds grow: the mean
-    of the seeds' own least-squares slopes in logarithms, with Student's interval; nan where a seed lacks a value."""
-    sizes = np.log([float(getattr(one, axis)) for one in line])
-    whole = np.isfinite(values_KxS).all(axis=0)
-    slopes = np.where(whole, lines_through(sizes, np.log(values_KxS).T)[:, 1], math.nan)
-    slope, half = float(slopes.mean()), student.half_width(slopes, level)
-    return slope, (slope - half, slope + half)
 
 
 def families(found: Sequence[RateMinimum]) -> dict[tuple[str, str], list[RateMinimum]]:

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.figures.chart import Axis, ColourScale, Drawing, Layer, Panel, scale_of, wide
+from analysis.figures.chart import Axis, Drawing, Layer, Panel, scale_of, wide
 from analysis.lr_minima import RateMinimum, families
 
 NAME = "lr_sweep"
+CAPTION = "Points: means over seeds, with their spread; stars: the minimum of the parabola through the lowest."
 
 
 def build(found: Sequence[RateMinimum]) -> list[Drawing]:
@@ -19,20 +20,19 @@ def build(found: Sequence[RateMinimum]) -> list[Drawing]:
 def _drawing(groups: dict[tuple[str, str], list[RateMinimum]], axis: str) -> Drawing:
     own = {name: line for (name, each), line in groups.items() if each == axis}
     sizes = np.array([getattr(one, axis) for line in own.values() for one in line], float)
-    colours = scale_of(axis, sizes)
     panels = [
-        _panel(name, axis, [one for one in line if one.steps == steps], colours)
+        panel(f"{name}, {steps} steps", axis, [one for one in line if one.steps == steps])
         for name, line in own.items()
         for steps in dict.fromkeys(one.steps for one in line)
     ]
-    caption = "Points: means over seeds, with their spread; stars: the minimum of the parabola through the lowest."
-    return Drawing(f"{NAME}_{axis}", f"Loss over learning rate and {axis}", caption, tuple(panels), colours)
+    return Drawing(f"{NAME}_{axis}", f"Loss over learning rate and {axis}", CAPTION, tuple(panels), scale_of(axis, sizes))
 
 
-def _panel(name: str, axis: str, line: Sequence[RateMinimum], colours: ColourScale) -> Panel:
+def panel(title: str, axis: str, line: Sequence[RateMinimum]) -> Panel:
+    """Loss over rate of the sizes of a `line`, coloured by their `axis` (width, depth, n_params)."""
     layers = [layer for one in line for layer in _layers(one, float(getattr(one, axis)))]
     y = Axis(f"loss ({line[0].unit})", log=wide(np.concatenate([layer.y for layer in layers])))
-    return Panel(Axis("peak learning rate"), y, tuple(layers), f"{name}, {line[0].steps} steps")
+    return Panel(Axis("peak learning rate"), y, tuple(layers), title)
 
 
 def _layers(one: RateMinimum, size: float) -> list[Layer]:

@@ -68,6 +68,7 @@ def test_the_interval_is_students_over_the_seeds_minima():
     own = math.log(0.011) + 0.1 * np.random.default_rng(7).normal(size=3)  # where each seed's bowl lies
     wanted = t.interval(0.9, 2, own.mean(), sem(own))
     assert np.log(found.interval) == pytest.approx(np.array(wanted))
+    assert np.log(found.bests) == pytest.approx(own)
 
 
 def test_the_interval_widens_with_its_share():
@@ -96,6 +97,7 @@ def test_where_one_seed_is_at_an_edge_there_is_no_interval():
     (found,) = lr_minima.minima(runs.with_columns(loss=np.where(runs["seed"] == 2, falling, runs["loss"])))
     assert not found.reason
     assert found.best > 0.011
+    assert np.isnan(found.bests).tolist() == [False, False, True]
     assert all(map(math.isnan, found.interval))
 
 
@@ -170,6 +172,10 @@ def test_sensitivity_counts_bad_runs_at_the_loss_of_guessing():
     (whole,), (broken,) = (lr_minima.minima(each) for each in (runs, bad(runs, runs["learning_rate"] == RATES[-1])))
     last = whole.losses[-1].mean()
     assert broken.sensitivity - whole.sensitivity == pytest.approx((math.log(10**6) - last) / 5)
+    for found in (whole, broken):
+        own = [lr_minima.sensitivity(found.losses[:, [seed]], math.log(10**6)) for seed in range(3)]
+        assert found.sensitivities == pytest.approx(own)
+        assert found.sensitivity == pytest.approx(np.mean(own))  # each seed's least loss is at one rate
 
 
 SIZES = {
