@@ -84,14 +84,12 @@ def described(grid: "LrGrid") -> list[str]:
 
 def report(workdir: Path) -> None:
     """lr_sweep.json, the figures, and the minima in words."""
-    from analysis import load, lr_minima
+    from analysis import lr_minima
     from analysis.figures import lr_sweep as pictures
     from analysis.figures import static
     from analysis.summary import write_json
-    from scaling_laws import table
 
-    runs = load.load(workdir, where="purpose == 'lr_sweep'", needs=lr_minima.NEEDS, statuses=table.SETTLED)
-    found = lr_minima.minima(runs, _LEVEL.value)
+    found = lr_minima.minima(rates.read(workdir), _LEVEL.value)
     print("\n".join(lr_minima.lines(found)))
     write_json(workdir / "lr_sweep.json", {"level": _LEVEL.value, "sizes": [one.to_json() for one in found]})
     for drawing in pictures.build(found):

@@ -1,4 +1,5 @@
-"""The parts of experiments.lr_sweep that need no flag: runs over sizes and horizons, and the training of their grid."""
+"""The parts of experiments.lr_sweep that need no flag: runs over sizes and horizons, the training of their grid,
+and its table."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 from scaling_laws.config import ExperimentConfig, RunConfig, replace, run_part
 
 if TYPE_CHECKING:
+    from analysis.load import Runs
     from scaling_laws.sweep.lr_grid import LrGrid
     from scaling_laws.sweep.summary import Summary
 
@@ -58,3 +60,11 @@ def train(found: "LrGrid", workdir: Path) -> "Summary":
     summary, _ = study.train_runs(config, found.facts, found.planned(), workdir, n_workers, more=found.further)
     print("\n".join(study.endings(summary)), flush=True)
     return summary
+
+
+def read(workdir: Path) -> "Runs":
+    """The runs of such grids, those that went bad among them, as `analysis.lr_minima` reads them. Raises DataError."""
+    from analysis import load, lr_minima
+    from scaling_laws import table
+
+    return load.load(workdir, where="purpose == 'lr_sweep'", needs=lr_minima.NEEDS, statuses=table.SETTLED)

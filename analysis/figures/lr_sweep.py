@@ -25,7 +25,8 @@ def _drawing(groups: dict[tuple[str, str], list[RateMinimum]], axis: str) -> Dra
         for name, line in own.items()
         for steps in dict.fromkeys(one.steps for one in line)
     ]
-    return Drawing(f"{NAME}_{axis}", f"Loss over learning rate and {axis}", CAPTION, tuple(panels), scale_of(axis, sizes))
+    title, colours = f"Loss over learning rate and {axis}", scale_of(axis, sizes)
+    return Drawing(f"{NAME}_{axis}", title, CAPTION, tuple(panels), colours)
 
 
 def panel(title: str, axis: str, line: Sequence[RateMinimum]) -> Panel:

@@ -16,6 +16,8 @@ NAMES = (
     "gadre",
     "muennighoff",
     "steplaw",
+    "mutransfer",
+    "wortsman",
     "broken_laws",
     "forms",
     "techniques",

@@ -1,14 +1,15 @@
 """Li et al. 2025, "Predictable scale, part I: Step Law", and DeepSeek's rule beside it: the best rate and batch."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
+from experiments.reproduce import rate_rules
 from experiments.reproduce.entry import Figure, Paper, Published, Quantity, Result
+from experiments.reproduce.papers import steplaw_own
+from experiments.reproduce.rate_rules import SETTINGS
 
 FILES = ("steplaw/dense_lr_bs_loss.csv", "steplaw/1004_fitted_lr_bs_scaling_model_parameters.csv")
-SETTINGS = {"learning_rate": "lr", "batch": "batch"}
 # exponent -> column of their fits
 EXPONENTS = {
     ("learning_rate", "x_n_params"): "lr_coefN",
@@ -53,7 +54,7 @@ def rules(published: Published) -> Result:
     from analysis.figures.chart import Drawing, scale_of
     from analysis.fit import fit
     from analysis.optimal_settings import optimal_settings
-    from analysis.published import STEP_LAW
+    from analysis.published import DEEPSEEK, STEP_LAW
     from experiments.reproduce import tables
 
     runs, theirs = tables.step_law(published.folder), tables.step_law_fits(published.folder)
@@ -77,8 +78,8 @@ def rules(published: Published) -> Result:
         quantities += list(_exponents(found, setting, way, theirs if way == "best 5 % of a cell" else None))
     for setting in SETTINGS:
         quantities.append(_middle(fits["best 5 % of a cell", setting], setting))
-    quantities += list(_deepseek(best))
-    panels = tuple(_panel(setting, best, fits["best 5 % of a cell", setting]) for setting in SETTINGS)
+    quantities += [rate_rules.beside(DEEPSEEK, "DeepSeek's", setting, best) for setting in SETTINGS]
+    panels = tuple(rate_rules.over_tokens(setting, best, fits["best 5 % of a cell", setting]) for setting in SETTINGS)
     caption = "Points: geometric mean over the best 5 % of the runs of a cell."
     title = "Rules for learning rate and batch beside the minima of 17 cells"
     colours = scale_of("parameters N", best["n_params"], si=True)
@@ -136,30 +137,11 @@ def _middle(found, setting: str) -> Quantity:
 
     point = {name: np.array([value]) for name, value in MIDDLE.items()}
     given = {name: point[name] for name in laws.get(setting).inputs}
-    there = float(_value(STEP_LAW[setting], point["n_params"], point["tokens"])[0])
+    there = float(rate_rules.value(STEP_LAW[setting], point["n_params"], point["tokens"])[0])
     low, high = np.quantile(found.predict_samples(**given), (0.05, 0.95)) if found.samples else (None, None)
     ends = None if low is None or high is None else (float(low), float(high))
     said = f"{SETTINGS[setting]} at N {MIDDLE['n_params']:.0e} and D {MIDDLE['tokens']:.0e}, best 5 % of a cell"
     return Quantity(said, there, float(found.predict(**given)[0]), ends, scale=f"{found.n_points} points", why=FLAT)
-
-
-def _deepseek(best) -> Iterator[Quantity]:
-    from analysis.published import DEEPSEEK
-
-    for setting, column in (("learning_rate", "learning_rate"), ("batch", "batch_tokens")):
-        ratio = np.log(_value(DEEPSEEK[setting], best["n_params"], best["tokens"]) / best[column])
-        ends = float(np.exp(ratio.min())), float(np.exp(ratio.max()))
-        yield Quantity(f"DeepSeek's {SETTINGS[setting]} over the best, geometric mean and range", None,
-                       float(np.exp(ratio.mean())), ends, scale=f"{len(best)} cells")  # fmt: skip
-
-
-def _value(law, n: np.ndarray, d: np.ndarray) -> np.ndarray:
-    """A published rule at N and D, where C = 6 N D."""
-    from analysis import laws
-
-    rule = laws.get(law.law)
-    given = {"n_params": n, "tokens": d, "flops": 6 * n * d}
-    return laws.value(rule, law.coefficients, {name: given[name] for name in rule.inputs})
 
 
 def _cell(own, rate: float, batch: float, n: float, d: float) -> Iterator:
@@ -171,35 +153,9 @@ def _cell(own, rate: float, batch: float, n: float, d: float) -> Iterator:
     yield Layer("points", "run", own["learning_rate"][worst_first], own["batch_tokens"][worst_first],
                 value=above[worst_first], mark="dot")  # fmt: skip
     for name, laws, role in (("Step Law", STEP_LAW, "law"), ("DeepSeek", DEEPSEEK, "approach1")):
-        x, y = (_value(laws[setting], np.array([n]), np.array([d])) for setting in SETTINGS)
+        x, y = (rate_rules.value(laws[setting], np.array([n]), np.array([d])) for setting in SETTINGS)
         yield Layer("points", f"{name}, published", x, y, role=role, mark="forecast")
     yield Layer("points", "best 5 % of the cell", np.array([rate]), np.array([batch]), role="frontier", mark="star")
-
-
-def _panel(setting: str, best, found):
-    from analysis import laws
-    from analysis.figures.chart import Axis, Layer, Panel
-    from analysis.published import DEEPSEEK, STEP_LAW
-
-    column, label = {"learning_rate": ("learning_rate", "learning rate"), "batch": ("batch_tokens", "batch (tokens)")}[
-        setting
-    ]
-    d = np.geomspace(best["tokens"].min(), best["tokens"].max(), 30)
-    layers, rule = [], laws.get(setting)
-    for k, size in enumerate(np.unique(best["n_params"]).tolist()):
-        n, first = np.full(30, size), k == 0
-        layers.append(Layer("line", "DeepSeek, published", d, _value(DEEPSEEK[setting], n, d), role="muted",
-                            mark="dashed", legend=first))  # fmt: skip
-        if k and "n_params" not in rule.inputs:
-            continue
-        shade: dict[str, Any] = {"value": n, "frames": False} if "n_params" in rule.inputs else {"role": "law"}
-        inputs = {name: {"n_params": n, "tokens": d}[name] for name in rule.inputs}
-        layers.append(Layer("line", "fitted to these cells", d, found.predict(**inputs), legend=first, **shade))
-        there = _value(STEP_LAW[setting], n, d)
-        layers.append(Layer("line", "Step Law, published", d, there, mark="dashed", legend=first, **shade))
-    value = best["n_params"]
-    layers.append(Layer("points", "best of a cell", best["tokens"], best[column], value=value, mark="dot"))
-    return Panel(Axis("tokens D", si=True), Axis(label, si=setting == "batch"), tuple(layers))
 
 
 PAPER = Paper(
@@ -209,5 +165,6 @@ PAPER = Paper(
     {
         "cell": Figure("loss over learning rate and batch", published=surfaces, files=FILES[:1]),
         "rule": Figure("rules beside the minima of 17 cells", published=rules, files=FILES),
+        "own": Figure("rules beside the best rates of own runs", own=steplaw_own.rules, sweeps=steplaw_own.SWEEPS),
     },
 )

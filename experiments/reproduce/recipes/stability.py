@@ -5,8 +5,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.reproduce.recipes.rate_sweeps import TINY
-from scaling_laws.config import ExperimentConfig, ModelConfig, OptimizerConfig, SweepConfig, TaskConfig, TrainConfig
-from scaling_laws.config import replace
+from scaling_laws.config import (
+    ExperimentConfig,
+    ModelConfig,
+    OptimizerConfig,
+    SweepConfig,
+    TaskConfig,
+    TrainConfig,
+    replace,
+)
 
 if TYPE_CHECKING:
     from scaling_laws.sweep.summary import Summary
