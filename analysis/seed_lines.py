@@ -39,4 +39,5 @@ class SeedLines:
 def seed_lines(size_K: np.ndarray, value_KxS: np.ndarray, level: float = 0.9) -> SeedLines:
     """Least squares in logarithms of positive values over positive sizes; nan for a seed that lacks a value."""
     found = lines(np.log(size_K), np.log(value_KxS).T)
-    return SeedLines(np.where(np.isfinite(value_KxS).all(axis=0)[:, None], found, np.nan), level)
+    whole_S = np.asarray(np.isfinite(value_KxS).all(axis=0))
+    return SeedLines(np.where(whole_S[:, None], found, np.nan), level)

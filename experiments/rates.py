@@ -19,9 +19,7 @@ def shapes(config: RunConfig, axis: str, values: Sequence[int]) -> list[RunConfi
     """The run at each of the widths or depths `values`; the other is the model's own, where that is not set the
     base's."""
     model, train = config.model, config.train
-    other = {
-        f"model.{name}": getattr(model, name) or getattr(train, f"base_{name}") for name in AXES if name != axis
-    }
+    other = {f"model.{name}": getattr(model, name) or getattr(train, f"base_{name}") for name in AXES if name != axis}
     return [replace(config, other | {f"model.{axis}": value}) for value in values]
 
 

@@ -12,9 +12,7 @@ if TYPE_CHECKING:
 POINTS = 30  # of a line
 
 
-def layers(
-    name: str, size_K: np.ndarray, value_3xK: np.ndarray, found: "SeedLines", role: str
-) -> "Iterator[Layer]":
+def layers(name: str, size_K: np.ndarray, value_3xK: np.ndarray, found: "SeedLines", role: str) -> "Iterator[Layer]":
     """`value`: each size's value and the ends of its interval; a band where there are seeds to have one, nothing of the
     line where a seed lacks a value."""
     from analysis.figures.chart import Layer

@@ -64,7 +64,7 @@ def over_tokens(setting: str, best: "Runs", found: "Fit", fitted: str = "fitted 
         layers.append(Layer("line", fitted, d, line, legend=first, **shade))
         there = value(STEP_LAW[setting], n, d)
         layers.append(Layer("line", "Step Law, published", d, there, mark="dashed", legend=first, **shade))
-    ends = (best["low"], best["high"]) if bars else (None, None)
-    cells = best["tokens"], best[column], *ends, best["n_params"]
+    low, high = (best["low"], best["high"]) if bars else (None, None)
+    cells = best["tokens"], best[column], low, high, best["n_params"]
     layers.append(Layer("points", "best of a cell", *cells, mark="dot"))
     return Panel(Axis("tokens D", si=True), Axis(label, si=setting == "batch"), tuple(layers))
