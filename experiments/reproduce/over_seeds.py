@@ -26,3 +26,8 @@ def layers(name: str, size_K: np.ndarray, value_3xK: np.ndarray, found: "SeedLin
     if np.isfinite(ends).all():
         yield Layer("band", name, grid, line, *ends, role=role, legend=False)
     yield Layer("line", f"{name}: size^{found.slope:.2f}", grid, line, role=role)
+
+
+def known(interval: tuple[float, float]) -> tuple[float, float] | None:
+    """None for the interval of one seed."""
+    return interval if np.isfinite(interval).all() else None

@@ -8,7 +8,7 @@ import pytest
 from known import DATA
 
 from analysis.load import DataError, Runs
-from analysis.published import STEP_LAW
+from analysis.published import DEEPSEEK, STEP_LAW
 from experiments.reproduce import rate_rules, tables
 from experiments.reproduce.papers import steplaw, steplaw_own
 
@@ -81,3 +81,10 @@ def test_too_few_cells_are_refused():
         steplaw_own._fit(cells(n, 10 * n, n**-0.5), ("n_params", "tokens"))
     with pytest.raises(DataError, match="no interior best learning rate under standard"):
         steplaw_own._cells(KEPT / "demo_rates", "standard")
+
+
+def test_a_published_rule_is_its_formula():
+    n, d = np.array([1e8, 3e5]), np.array([2e9, 1e6])
+    lr = rate_rules.value(DEEPSEEK["learning_rate"], n, d)
+    np.testing.assert_allclose(lr, 0.3118 * (6 * n * d) ** -0.1250)
+    np.testing.assert_allclose(rate_rules.value(STEP_LAW["batch"], n, d), 0.581 * d**0.5709)

@@ -55,20 +55,23 @@ def _quantities(name: str, axis: str, line: "Sequence[RateMinimum]") -> Iterator
     """How far the best rate moves, and what the smallest size's costs the largest."""
     from analysis.seed_lines import seed_lines
     from analysis.uncertainty.student import half_width
+    from experiments.reproduce import over_seeds
 
     sizes = np.array([getattr(one, axis) for one in line], float)
     found = seed_lines(sizes, np.array([one.bests for one in line]), LEVEL)
     scale = f"{axis} {sizes[0]:g} to {sizes[-1]:g}, N {line[0].n_params:.2g} to {line[-1].n_params:.2g}"
     said = f"{name}: octaves of the best rate a doubling of the {axis}"
+    ends = over_seeds.known(found.interval)
     if name in CARRIED[axis]:
-        yield Quantity(said, 0.0, found.slope, found.interval, STEP, "stays", scale, STAYS)
+        narrow = found.interval[1] - found.interval[0] <= 2 * STEP  # else the seeds say too little
+        yield Quantity(said, 0.0, found.slope, ends, STEP if narrow else None, "stays", scale, STAYS)
     else:
         falls = FALLS if (name, axis) == ("standard", "width") else None
-        yield Quantity(said, falls, found.slope, found.interval, None, "wide networks", scale, NARROW)
+        yield Quantity(said, falls, found.slope, ends, None, "wide networks", scale, NARROW)
     lost = _lost(line)
-    half = half_width(lost, LEVEL)
+    mean, half = float(lost.mean()), half_width(lost, LEVEL)
     yield Quantity(f"{name}: nats lost at {axis} {sizes[-1]:g} by the best rate of {axis} {sizes[0]:g}", None,
-                   float(lost.mean()), (float(lost.mean()) - half, float(lost.mean()) + half), scale=scale)  # fmt: skip
+                   mean, over_seeds.known((mean - half, mean + half)), scale=scale)  # fmt: skip
 
 
 def _lost(line: "Sequence[RateMinimum]") -> np.ndarray:

@@ -70,7 +70,8 @@ def _cells(workdir: Path, name: str) -> "Runs":
 
 
 def _fit(cells: "Runs", axes: Sequence[str]) -> "Fit":
-    """lr as a power of the axes. Raises DataError where an axis does not vary, or for as few cells as coefficients."""
+    """lr as a power of the axes; draws, for a band, where two degrees of freedom are left. Raises DataError where an
+    axis does not vary, or for as few cells as coefficients."""
     from analysis.fit import fit
     from analysis.load import DataError
 
@@ -79,7 +80,8 @@ def _fit(cells: "Runs", axes: Sequence[str]) -> "Fit":
             raise DataError(f"{cells.source}: one {name} alone; allowed: two or more")
     if len(cells) <= len(axes) + 1:
         raise DataError(f"{cells.source}: {len(cells)} interior minima; allowed: {len(axes) + 2} or more")
-    return fit(cells, f"learning_rate({','.join(axes)})", objective="log_mse", interval="delta", level=LEVEL)
+    interval = "delta" if len(cells) > len(axes) + 2 else "profile"
+    return fit(cells, f"learning_rate({','.join(axes)})", objective="log_mse", interval=interval, level=LEVEL)
 
 
 def _exponents(found: "Fit", cells: "Runs", said: str, why: dict[str, str]) -> Iterator[Quantity]:
@@ -98,10 +100,11 @@ def _over_size(cells: "Runs", found: "Fit") -> "Panel":
     from analysis.published import DEEPSEEK, STEP_LAW
     from analysis.uncertainty import band
 
-    n, tokens = np.geomspace(cells["n_params"].min(), cells["n_params"].max(), rate_rules.PLACES), cells["tokens"]
-    d, ends = np.full(len(n), np.median(tokens)), band(found.predict_samples(n), found.level)
+    n, d = (np.geomspace(cells["n_params"].min(), cells["n_params"].max(), rate_rules.PLACES),
+            np.full(rate_rules.PLACES, np.median(cells["tokens"])))  # fmt: skip
+    ends = band(found.predict_samples(n), found.level) if found.samples else None
     layers = (
-        Layer("band", "fitted", n, found.predict(n), *ends, role="ink", legend=False),
+        *([Layer("band", "fitted", n, found.predict(n), *ends, legend=False)] if ends else []),
         Layer("line", f"fitted over N: N^{found.coefficients['x_n_params']:.2f}", n, found.predict(n)),
         Layer("line", "Step Law, published", n, rate_rules.value(STEP_LAW["learning_rate"], n, d), mark="dashed"),
         Layer("line", "DeepSeek, published", n, rate_rules.value(DEEPSEEK["learning_rate"], n, d), role="muted",

@@ -93,21 +93,32 @@ def _interval(values: np.ndarray) -> tuple[float, tuple[float, float]]:
     return mean, (mean - half, mean + half)
 
 
+def _known(values: np.ndarray) -> tuple[float, tuple[float, float] | None]:
+    """The same, without an interval where there is one seed."""
+    from experiments.reproduce import over_seeds
+
+    mean, interval = _interval(values)
+    return mean, over_seeds.known(interval)
+
+
 def _quantities(arms: "Arms", found: "Mapping[str, SeedLines]") -> list[Quantity]:
     """Sensitivity at the largest size, by how much each arm lowers it, and how it grows with N."""
+    from experiments.reproduce import over_seeds
+
     said, plain = [], arms[NEITHER]
     sizes, rates = (plain[0].n_params, plain[-1].n_params), plain[0].rates
     scale = f"N {sizes[0]:.2g} to {sizes[1]:.2g}, rates {rates[0]:g} to {rates[-1]:g}"
     for name, line in arms.items():
         at = f"at N {line[-1].n_params:.2g}"
-        said.append(Quantity(f"sensitivity {at}, {name}", None, *_interval(line[-1].sensitivities), scale=scale))
+        said.append(Quantity(f"sensitivity {at}, {name}", None, *_known(line[-1].sensitivities), scale=scale))
         if name != NEITHER and (line[-1].width, line[-1].depth) == (plain[-1].width, plain[-1].depth):
-            less = _interval(line[-1].sensitivities - plain[-1].sensitivities)
+            less = _known(line[-1].sensitivities - plain[-1].sensitivities)
             expected = 0.0 if name == NORM else None
             said.append(Quantity(f"sensitivity {at}, {name} less {NEITHER}", expected, *less, None, "lower", scale,
                                  SMALL, at_most=True))  # fmt: skip
     for name, each in found.items():
-        said.append(Quantity(f"exponent of the sensitivity in N, {name}", None, each.slope, each.interval, scale=scale))
+        ends = over_seeds.known(each.interval)
+        said.append(Quantity(f"exponent of the sensitivity in N, {name}", None, each.slope, ends, scale=scale))
     return said
 
 
