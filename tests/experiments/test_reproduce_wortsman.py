@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pyarrow
@@ -15,6 +16,7 @@ from experiments.reproduce.recipes import stability
 from scaling_laws.config import replace
 from scaling_laws.sweep import study
 
+KEPT = Path(__file__).parents[2] / "docs" / "results" / "stability"
 RATES = (0.001, 0.01, 0.1, 1.0)
 
 
@@ -88,6 +90,12 @@ def test_planted_sensitivities_come_back(read):
     for panel in logits.panels:
         points = next(layer for layer in panel.layers if layer.kind == "points")
         np.testing.assert_allclose(points.y, 100 * np.array(RATES))  # the largest on the curve
+
+
+def test_the_kept_runs_are_less_sensitive_with_normalised_queries_and_keys(verdicts):
+    found = verdicts("wortsman", f"--data={KEPT}")["1"]
+    assert found["sensitivity at N 1.3e+05, qk-norm less neither"] == ("yes", pytest.approx(-0.124, abs=1e-3))
+    assert abs(found.here["sensitivity at N 1.3e+05, z-loss less neither"]) < 0.03
 
 
 def test_what_does_not_help_does_not_agree(read):
