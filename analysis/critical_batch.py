@@ -152,13 +152,12 @@ def tradeoff(
     if len(tuned) < LEAST:
         why = "; ".join(f"batch {batch}: {reason}" for batch, reason in left_out.items())
         raise DataError(f"target {target:g}: {len(tuned)} batches; allowed: {LEAST} or more ({why})")
-    batch_K = np.array([one.batch_size for one in tuned for _ in one.steps], float)
-    log_S_K = np.log([steps for one in tuned for steps in one.steps])
+    batch_K, log_S_K = as_arrays(tuned)
     ones = np.ones((1, len(batch_K)))
     s_min, b_crit = hyperbola(batch_K, log_S_K, ones)[0]
     if not math.isfinite(b_crit):
         raise DataError(f"target {target:g}: no critical batch within {BEYOND:g} times those tried")
-    drawn = _resampled(batch_K, log_S_K, resamples, seed)
+    drawn = refits(batch_K, log_S_K, resample(np.arange(len(batch_K)), resamples, seed))
     samples = {"s_min": drawn[:, 0], "e_min": drawn[:, 0] * drawn[:, 1], "b_crit": drawn[:, 1]}
     residual_K = log_S_K - math.log(s_min) - np.log1p(b_crit / batch_K)
     return Tradeoff(
@@ -174,11 +173,43 @@ def tradeoff(
     )
 
 
-def _resampled(batch_K: np.ndarray, log_S_K: np.ndarray, resamples: int, seed: int) -> np.ndarray:
-    """(R, 2) fits to runs drawn with replacement; draws of too few batches fix nothing and are left out."""
-    weights_RxK = resample(np.arange(len(batch_K)), resamples, seed)
+def as_arrays(tuned: Sequence[Tuned]) -> tuple[np.ndarray, np.ndarray]:
+    """(K,) batch sizes and (K,) ln steps of all seeds."""
+    batch_K = np.array([one.batch_size for one in tuned for _ in one.steps], float)
+    return batch_K, np.log([steps for one in tuned for steps in one.steps])
+
+
+@dataclasses.dataclass(frozen=True)
+class Foretold:
+    """A batch foretold from the others: its steps, and these over its own (geometric mean of its seeds) with the
+    interval of resampled runs of the others."""
+
+    steps: float
+    ratio: float
+    interval: tuple[float, float]
+
+
+def foretold(found: Tradeoff, batch_size: int, resamples: int = 1000, seed: int = 0) -> Foretold | None:
+    """The steps of one of the batches behind a hyperbola by the hyperbola of the others; None where they fix none."""
+    batch_K, log_S_K = as_arrays([one for one in found.tuned if one.batch_size != batch_size])
+    _, own_K = as_arrays([one for one in found.tuned if one.batch_size == batch_size])
+    once, drawn = np.ones((1, len(batch_K))), resample(np.arange(len(batch_K)), resamples, seed)
+    s_min, b_crit = refits(batch_K, log_S_K, np.concatenate([once, drawn])).T
+    steps = s_min * (1 + b_crit / batch_size)
+    if not len(own_K) or not math.isfinite(steps[0]):
+        return None
+    ratios = steps / math.exp(own_K.mean())
+    return Foretold(float(steps[0]), float(ratios[0]), percentile(ratios[1:], found.level))
+
+
+def refits(batch_K: np.ndarray, log_S_K: np.ndarray, weights_RxK: np.ndarray) -> np.ndarray:
+    """(R, 2) `hyperbola` of runs that were drawn so often; NaN where a draw has too few batches to fix one."""
     present = np.stack([(weights_RxK[:, batch_K == batch] > 0).any(axis=1) for batch in np.unique(batch_K)])
-    return hyperbola(batch_K, log_S_K, weights_RxK[present.sum(axis=0) >= LEAST])
+    enough_R = present.sum(axis=0) >= LEAST
+    found = np.full((len(weights_RxK), 2), np.nan)
+    if enough_R.any():
+        found[enough_R] = hyperbola(batch_K, log_S_K, weights_RxK[enough_R])
+    return found
 
 
 def hyperbola(batch_K: np.ndarray, log_S_K: np.ndarray, weights_RxK: np.ndarray) -> np.ndarray:

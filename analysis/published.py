@@ -28,6 +28,11 @@ KAPLAN_2020 = Published(
     {"N_c": 6.4e13, "D_c": 1.8e13, "alpha_N": 0.076, "alpha_D": 0.103},
     "Kaplan et al. 2020, table 2 (N without embedding and head)",
 )
+KAPLAN_BATCH = Published(
+    "power(loss)",
+    {"A": 2.1e8, "gamma": 4.76},
+    "Kaplan et al. 2020, section 5.1: B_crit = B* / L^(1 / alpha_B) in tokens, B* 2.1e8, alpha_B .21",
+)
 HOFFMANN_EXPONENTS = {"approach 1": 0.50, "approach 2": 0.49, "approach 3": 0.46}  # table 2: N* over C
 EMBEDDING_PARAMS = 47491.0  # Pearce and Song 2024: N_T = N + 47491 N^(1/3) for N without the embedding
 KAPLAN_SIZES = (768.0, 1.5e9)  # Kaplan et al. 2020, section 2.2: smallest and largest N, without the embedding
