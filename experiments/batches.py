@@ -26,6 +26,14 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
+def grid(config: ExperimentConfig, sizes: Sequence[int], facts: "TaskFacts") -> Grid:
+    """Each batch size with the rates that it begins with. Raises ConfigError for settings that no such run can have."""
+    from scaling_laws.sweep import batch_grid
+
+    batch_grid.check(config, sizes, facts)
+    return [(batch, rate) for batch in sorted(sizes) for rate in batch_grid.rates(config, batch)]
+
+
 def train(config: ExperimentConfig, facts: "TaskFacts", grid: Grid, targets: list[float], workdir: Path) -> "Summary":
     """Do the grid, which grows in place where the best rate of a batch lies at its edge, until none does."""
     from scaling_laws.sweep import batch_grid, machine, study

@@ -41,8 +41,7 @@ def run() -> int:
     if _WINDOWS.value % _GROUP.value or _WINDOWS.value < 2 * _GROUP.value:
         raise ConfigError(f"noise_group: {_GROUP.value}; allowed: a divisor of noise_windows that leaves two groups")
     facts = study.facts_of(config)
-    batch_grid.check(config, sizes, facts)
-    grid = [(batch, rate) for batch in sorted(sizes) for rate in batch_grid.rates(config, batch)]
+    grid = batches.grid(config, sizes, facts)
     if _DRY_RUN.value:
         print("\n".join(_planned(batch_grid.runs(config, facts, grid))))
         return 0
