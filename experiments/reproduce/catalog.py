@@ -21,6 +21,8 @@ NAMES = (
     "broken_laws",
     "forms",
     "techniques",
+    "haegele",
+    "critical_batch",
 )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from experiments.reproduce.recipes import porian
 from experiments.reproduce.recipes import rate_sweeps, stability
+from experiments.reproduce.recipes import batches, schedules
 from scaling_laws.config import ConfigError, ExperimentConfig
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ SWEEPS: Mapping[str, Sweep] = {
     "rate_rule": Sweep(rate_sweeps.train_rule, "demo_rates"),
     "rate_transfer": Sweep(rate_sweeps.train_transfer, "transfer"),
     "stability": Sweep(stability.train, "stability"),
+    "schedules": Sweep(schedules.train, "trunks"),
+    "batches": Sweep(batches.train, "critical_batch"),
 }
 
 

@@ -25,6 +25,10 @@ class NoiseRows:
         self._rows[_key(row)] = dict(row)
         replace_file(self.path, b"".join(map(seal, self._rows.values())))
 
+    def rows(self) -> list[dict[str, Any]]:
+        """All of them, by run and step."""
+        return sorted(self._rows.values(), key=lambda row: (row["run_id"], row["step"]))
+
     def of(self, run_id: str, drawn: str) -> list[dict[str, Any]]:
         """The rows of one run measured in one way, by step."""
         own = [row for key, row in self._rows.items() if key[0] == run_id and key[2] == drawn]
