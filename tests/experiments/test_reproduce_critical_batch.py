@@ -26,7 +26,7 @@ def test_from_kept_runs(verdicts, tmp_path):
     targets, crit = np.array([(one["target"], one["b_crit"]) for one in known["targets"]]).T
     slope = np.polyfit(np.log(targets), np.log(crit), 1)[0]
     assert loss["1 / alpha_B of B_crit ~ L^(-1 / alpha_B)"][1] == pytest.approx(-slope, rel=1e-6)
-    assert loss["decrease of the loss that doubles B_crit"] == ("yes", pytest.approx(1 - 2 ** (1 / slope), rel=1e-6))
+    assert loss["decrease of the loss that doubles B_crit"][1] == pytest.approx(1 - 2 ** (1 / slope), rel=1e-6)
     assert loss["B_crit at loss 4.67, tokens"] == ("no", pytest.approx(crit[2] * known["context"], rel=1e-6))
     assert loss["noise scale over B_crit, loss 4.489"] == ("yes", pytest.approx(1.03, abs=0.01))
     assert "noise scale over B_crit, loss 5.032" not in loss  # the run was not measured so early

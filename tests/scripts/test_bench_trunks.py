@@ -1,4 +1,4 @@
-"""What the benchmark of trunks says of kept runs, and what it writes. The arithmetic: tests/analysis/test_schedules.py."""
+"""What the benchmark of trunks says of kept runs, and what it writes; its arithmetic is tested in tests/analysis."""
 
 from pathlib import Path
 

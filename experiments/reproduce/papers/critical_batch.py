@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 OVER_LOSS = "critical_batch_over_loss"
 LEVEL = 0.9
-DOUBLING = 0.13  # decrease of the loss over which B_crit doubles: Kaplan et al. 2020, figure 10
 POINTS = 60  # of a line
 THEIRS = "WebText2, 50257 byte pairs"
 EARLY = (
@@ -115,8 +114,8 @@ def _law(law: "CriticalLaw", seen: Measured) -> Iterator[Quantity]:
     about = (None, THEIRS, seen.scale, SHORT)
     low, high = law.power_interval
     yield Quantity("1 / alpha_B of B_crit ~ L^(-1 / alpha_B)", theirs["gamma"], law.power, (low, high), *about)
-    fall, least, most = (1 - 2 ** (-1 / power) for power in (law.power, high, low))
-    yield Quantity("decrease of the loss that doubles B_crit", DOUBLING, fall, (least, most), *about)
+    there, here, least, most = (1 - 2 ** (-1 / power) for power in (theirs["gamma"], law.power, high, low))
+    yield Quantity("decrease of the loss that doubles B_crit", there, here, (least, most), *about)
     one = seen.found[len(seen.found) // 2]
     there = theirs["A"] * one.target ** -theirs["gamma"]
     ends = tuple(end * seen.context for end in one.intervals["b_crit"])
