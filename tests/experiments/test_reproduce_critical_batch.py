@@ -8,8 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from experiments import batches
 from experiments.reproduce import sweeps
+from experiments.reproduce.entry import Own
 from experiments.reproduce.papers import critical_batch
+from experiments.reproduce.recipes import batches as recipe
+from scaling_laws.interrupts import Asked
+from scaling_laws.sweep import study
+from scaling_laws.sweep.summary import Summary
 
 KEPT = Path(__file__).parents[2] / "docs" / "results"
 
@@ -46,10 +52,21 @@ def test_runs_of_something_else_say_what_is_missing(reproduce, capsys):
 
 
 def test_a_workdir_without_noise_scales_has_hyperbolas_alone(tmp_path):
-    from experiments.reproduce.entry import Own
-
     for name in ("runs.parquet", "curves.parquet"):
         (tmp_path / name).write_bytes((KEPT / "critical_batch" / name).read_bytes())
     result = critical_batch.over_loss(Own("cpu", {"batches": tmp_path}, 20))
     assert not any("noise" in one.name for one in result.quantities)
     assert "fitted power" in {layer.name for layer in result.drawings[0].panels[0].layers}
+
+
+@pytest.mark.parametrize(
+    "interrupted, asked, said",
+    [(True, False, [True]), (False, True, [False, True]), (False, False, [False])],
+)
+def test_the_recipe_stops_where_it_is_asked_to(monkeypatch, tmp_path, interrupted, asked, said):
+    """In the runs, or while the noise scale is measured."""
+    summary = Summary((), 0, 0, interrupted, 1.0)
+    for name, result in (("grid", []), ("train", summary), ("fit", []), ("measure", Asked() if asked else [])):
+        monkeypatch.setattr(batches, name, lambda *_, result=result: result)
+    monkeypatch.setattr(study, "facts_of", lambda config: None)
+    assert [one.interrupted for one in recipe.train("smoke", tmp_path)] == said
