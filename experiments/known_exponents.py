@@ -17,11 +17,9 @@ from absl import flags
 
 from experiments import cli
 from scaling_laws import command
-from scaling_laws.config import replace
 
 if TYPE_CHECKING:
     from experiments.known.cases import Case
-    from scaling_laws.sweep.summary import Summary
 
 _CASES = flags.DEFINE_list("cases", [], "which, by the beginnings of their names; none: all")
 _SEEDS = flags.DEFINE_integer("seeds", 16, "seeds of the cases that have several", lower_bound=2, upper_bound=1024)
@@ -34,6 +32,7 @@ def run() -> int:
     from experiments.known import say
     from experiments.known.cases import cases, machine_settings
     from experiments.known.measure import measure
+    from experiments.known.work import do
     from scaling_laws.progress import duration
 
     changes, wanted, began = machine_settings(cli.config()), cases(_CASES.value, _SEEDS.value), time.monotonic()
@@ -54,18 +53,6 @@ def run() -> int:
     print("\n".join(say.report(found, workdir)))
     print(f"done in {duration(time.monotonic() - began)}")
     return 1 if failed or any(one.verdict == "MISSED" for one in found) else 0
-
-
-def do(case: "Case", changes: dict[str, object], workdir: Path) -> "Summary | None":
-    """Train the case's sweep, or solve its fits, as far as `workdir` lacks them."""
-    from experiments.known import ridge
-    from experiments.known.cases import Ridge
-    from scaling_laws.sweep import study
-
-    if isinstance(case.work, Ridge):
-        ridge.solve(case.work, workdir)
-        return None
-    return study.run_sweep(replace(case.work, changes), workdir).summary
 
 
 def oracle(case: "Case", workdir: Path) -> None:

@@ -23,6 +23,7 @@ NAMES = (
     "techniques",
     "haegele",
     "critical_batch",
+    "theory",
 )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from experiments.reproduce.recipes import porian
 from experiments.reproduce.recipes import rate_sweeps, stability
 from experiments.reproduce.recipes import batches, schedules
+from experiments.reproduce.recipes import theory
 from scaling_laws.config import ConfigError, ExperimentConfig
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ SWEEPS: Mapping[str, Sweep] = {
     "stability": Sweep(stability.train, "stability"),
     "schedules": Sweep(schedules.train, "trunks"),
     "batches": Sweep(batches.train, "critical_batch"),
+    "theory": Sweep(theory.train, "known_exponents"),
 }
 
 
