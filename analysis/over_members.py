@@ -5,13 +5,12 @@ Dimension letters: S seeds, K sizes.
 """
 
 import dataclasses
-import math
 
 import numpy as np
 
 from analysis.lines import lines
 from analysis.load import DataError
-from analysis.uncertainty.student import quantile
+from analysis.uncertainty.student import mean
 
 LEVEL = 0.95
 ROW = ("arm", "members", "n_params", "flops", "seeds", "loss", "loss_se", "accuracy", "fitted", "residual", "reach")
@@ -42,17 +41,7 @@ def over_members(members_K: np.ndarray, losses_SxK: np.ndarray) -> OverMembers:
         raise DataError(f"members: {len(members)} sizes; allowed: two or more")
     found_Sx2 = lines(1 / members, losses)
     fitted_SxK = found_Sx2[:, :1] + found_Sx2[:, 1:] / members
-    (c, b), (c_reach, b_reach) = _mean(found_Sx2)
-    residuals, reaches = _mean(losses - fitted_SxK)
+    (c, b), (c_reach, b_reach) = mean(found_Sx2, LEVEL)
+    residuals, reaches = mean(losses - fitted_SxK, LEVEL)
     ends = ((float(c - c_reach), float(c + c_reach)), (float(b - b_reach), float(b + b_reach)))
     return OverMembers(float(c), float(b), *ends, residuals, reaches)
-
-
-def _mean(values_SxN: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Means over seeds, and by how far their intervals reach to either side."""
-    n_seeds = len(values_SxN)
-    means = values_SxN.mean(axis=0)
-    if n_seeds < 2:
-        return means, np.full(means.shape, math.nan)
-    errors = values_SxN.std(axis=0, ddof=1) / math.sqrt(n_seeds)
-    return means, quantile(LEVEL, n_seeds - 1) * errors

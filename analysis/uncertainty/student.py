@@ -35,8 +35,14 @@ def quantile(level: float, dof: int) -> float:
     return high
 
 
+def mean(values_SxN: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Means over the first axis, and by how far their intervals of this level reach to either side; NaN for one row."""
+    n, means = len(values_SxN), values_SxN.mean(axis=0)
+    if n < 2:
+        return means, np.full(np.shape(means), math.nan)
+    return means, quantile(level, n - 1) * values_SxN.std(axis=0, ddof=1) / math.sqrt(n)
+
+
 def half_width(values: np.ndarray, level: float) -> float:
-    """Half of the interval of the mean of (n,) normal values, one a unit; nan for one of them, or where one is nan."""
-    if len(values) < 2 or not np.isfinite(values).all():
-        return math.nan
-    return quantile(level, len(values) - 1) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    """Half of the interval of the mean of (n,) normal values, one a unit; NaN for one of them, or where one is NaN."""
+    return float(mean(values, level)[1])

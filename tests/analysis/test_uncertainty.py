@@ -176,6 +176,16 @@ def test_students_t_is_scipys(dof):
     assert student.quantile(0.9, student.LARGE) == pytest.approx(stats.norm.ppf(0.95), rel=1e-9)
 
 
+def test_means_have_scipys_intervals_and_one_row_has_none():
+    values = np.random.default_rng(0).normal(2.0, 0.3, (5, 3))
+    means, reaches = student.mean(values, 0.95)
+    low, high = stats.t.interval(0.95, 4, loc=values.mean(axis=0), scale=stats.sem(values, axis=0))
+    np.testing.assert_allclose([means - reaches, means + reaches], [low, high], rtol=1e-9)
+    means, reaches = student.mean(values[:1], 0.95)
+    np.testing.assert_array_equal(means, values[0])
+    assert np.isnan(reaches).all()
+
+
 def test_intervals_survive_json_also_where_they_are_open():
     runs = isoflop_runs(BUDGETS, 10, noise=0.005)
     for interval in ("bca", "profile"):
