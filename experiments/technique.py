@@ -12,9 +12,8 @@ techniques. Stop it at any time: the same command goes on. Exit code 0 when done
 75 after SIGTERM, 2 for bad input.
 """
 
-import dataclasses
 from statistics import fmean, stdev
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from absl import flags
 
@@ -25,11 +24,9 @@ from scaling_laws.techniques import axes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
-    from experiments.pretraining import Pretraining
+    from experiments.arms import Arms
     from scaling_laws.sweep.arms import ArmGrid, Best, Cell
-    from scaling_laws.sweep.summary import Summary
 
 _TECHNIQUE = flags.DEFINE_string("technique", "", "which technique; list: what there is")
 _STRENGTH = flags.DEFINE_list("strength", [], "its strengths; 0 is the baseline")
@@ -42,8 +39,8 @@ _DRY_RUN = flags.DEFINE_bool("dry_run", False, "say how many runs there are and 
 
 def run() -> int:
     """Train the baseline, then the arms, and say what came out."""
-    from scaling_laws.sweep import arms, study
-    from scaling_laws.sweep.pace import Pace
+    from experiments.arms import baseline, trained
+    from scaling_laws.sweep import arms
     from scaling_laws.sweep.show import plural
 
     if _TECHNIQUE.value == "list":
@@ -51,10 +48,8 @@ def run() -> int:
         return 0
     axes.axis(_TECHNIQUE.value)
     strengths = [value for value in _strengths() if value]
-    config = cli.config()
-    grid = arms.baseline(config, study.facts_of(config), _REACH.value, Pace())
-    grid.check()
-    own = _Arms.of(grid)
+    grid = baseline(cli.config(), _REACH.value)
+    own = _arms(grid)
     for strength in strengths:
         own.check(strength)
     n_runs = len(grid.planned())
@@ -62,11 +57,12 @@ def run() -> int:
           f"{plural(len(strengths), 'strength')} in {plural(len(own.at), 'cell')}", flush=True)  # fmt: skip
     if _DRY_RUN.value:
         return 0
-    summary, rows = _trained(grid)
+    workdir = cli.workdir()
+    summary, rows = trained(grid, workdir)
     tuned, done = arms.best(grid, rows), [summary]
     for strength in strengths:
         if not done[-1].interrupted:
-            summaries, found = own.train(strength, tuned, rows)
+            summaries, found = own.train(strength, tuned, rows, workdir)
             done += summaries
             if not done[-1].interrupted:
                 print("\n".join(compared(own.name, strength, tuned, found)), flush=True)
@@ -75,73 +71,15 @@ def run() -> int:
     return int(any(summary.count("failed") for summary in done))
 
 
-@dataclasses.dataclass(frozen=True)
-class _Arms:
-    """A technique beside a baseline: in which cells, from which teacher, after which runs on other data."""
+def _arms(grid: "ArmGrid") -> "Arms":
+    """As the flags have it."""
+    from experiments.arms import Arms
+    from experiments.pretraining import Pretraining
 
-    grid: "ArmGrid"
-    name: str
-    at: "Sequence[Cell]"
-    teacher: "Cell | None"
-    before: "Pretraining | None"
-
-    @classmethod
-    def of(cls, grid: "ArmGrid") -> "_Arms":
-        """As the flags have it."""
-        from experiments.pretraining import Pretraining
-
-        config, name = grid.experiment, _TECHNIQUE.value
-        teacher = _cell(config, _TEACHER.value, "--teacher") if _TEACHER.value else None
-        needs_other = axes.axis(name).source == "other"
-        return cls(grid, name, _cells(config), teacher, Pretraining.on(_PRETRAIN.value, grid) if needs_other else None)
-
-    def check(self, strength: float) -> None:
-        """Raises ConfigError where an arm cannot be, before the baseline is trained."""
-        from scaling_laws.sweep import arms
-
-        arms.check(self.grid, self.name, strength, self.at, self.teacher)
-        if self.before:
-            self.before.check(strength, self.at)
-
-    def train(
-        self, strength: float, tuned: "dict[Cell, Best]", rows: "list[dict[str, Any]]"
-    ) -> "tuple[list[Summary], dict[Cell, Best]]":
-        """One arm beside the `tuned` cells of the baseline, whose table is `rows`: what was done, and its own best."""
-        from experiments.ensembles import arm
-        from scaling_laws.sweep import arms
-
-        if axes.axis(self.name).source == "members":
-            bases = {cell: arms.runs_of(self.grid, cell, tuned[cell], rows) for cell in self.at if cell in tuned}
-            about = (self.grid.experiment, self.grid.facts, bases, strength, *_where(self.grid))
-            summary, found = arm.train(*about)
-            return [summary], found
-        at, sources, done = self.at, None, []
-        if self.before:
-            summary, sources = self.before.train(strength, self.at, tuned, *_where(self.grid))
-            at, done = list(sources), [summary]
-            if summary.interrupted:
-                return done, {}
-        own = arms.arm(self.grid, self.name, strength, at, tuned, self.teacher, sources)
-        summary, now = _trained(own)
-        return [*done, summary], arms.best(own, now)
-
-
-def _where(grid: "ArmGrid") -> "tuple[Path, int]":
-    """The workdir, and how many work in it."""
-    from scaling_laws.sweep import machine
-
-    return cli.workdir(), machine.worker_count(grid.experiment.sweep.workers)
-
-
-def _trained(grid: "ArmGrid") -> "tuple[Summary, list[dict[str, Any]]]":
-    """What is left of a grid and of its extensions; what was done, and all rows of the workdir."""
-    from scaling_laws.sweep import study
-
-    grid.check()
-    about = (grid.experiment, grid.facts, grid.planned(), *_where(grid))
-    summary, rows = study.train_runs(*about, more=grid.further)
-    print("\n".join(study.endings(summary)), flush=True)
-    return summary, rows
+    config, name = grid.experiment, _TECHNIQUE.value
+    teacher = _cell(config, _TEACHER.value, "--teacher") if _TEACHER.value else None
+    needs_other = axes.axis(name).source == "other"
+    return Arms(grid, name, _cells(config), teacher, Pretraining.on(_PRETRAIN.value, grid) if needs_other else None)
 
 
 def compared(name: str, strength: float, without: "dict[Cell, Best]", found: "dict[Cell, Best]") -> list[str]:
