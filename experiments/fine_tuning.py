@@ -9,22 +9,15 @@ for `python -m analysis.fit --law=transfer`. Stop it at any time: the same comma
 when a run failed, 130 after Ctrl-C, 75 after SIGTERM, 2 for bad input.
 """
 
-import itertools
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from absl import flags
 
 from experiments import cli
+from experiments.fine_tuned import Asked, train
 from scaling_laws import command
-from scaling_laws.config import ConfigError, ExperimentConfig, RunConfig, replace, run_part
-from scaling_laws.techniques.transfer import PARTS
 from scaling_laws.units import loss_text
-from scaling_laws.validation import validate_run
-
-if TYPE_CHECKING:
-    from scaling_laws.sweep.planned import PlannedRun, TaskFacts
 
 _PATH = flags.DEFINE_string("source_path", "", "text of the sources; empty: the packaged corpus")
 _SOURCE_STEPS = flags.DEFINE_integer("source_steps", 2000, "optimiser steps of a source", lower_bound=2)
@@ -36,68 +29,17 @@ FILE = "transferred.csv"
 
 def run() -> int:
     """Pre-train, fine-tune, and say what the sources were worth."""
-    from scaling_laws.sweep import machine, study
-
     config, workdir = cli.config(), cli.workdir()
-    n_workers = machine.worker_count(config.sweep.workers)
-    before = replace(config, {"task.path": _PATH.value, "train.keep_parameters": True})
-    sources = [replace(one, {"train.steps": _SOURCE_STEPS.value}) for one in shapes(before)]
-    begun, facts = study.facts_of(before), study.facts_of(config)
-    planned = {(one.run.model, one.run.train.seed): one for one in plan(before, sources, begun)}
-    wanted = arms(config, {key: one.run_id for key, one in planned.items()})
-    for one in wanted:
-        validate_run(one)
-    summary, _ = study.train_runs(before, begun, tuple(planned.values()), workdir, n_workers)
-    print("\n".join(study.endings(summary)), flush=True)
-    if summary.interrupted:
-        return command.stopped(summary.terminated)
-    runs = plan(config, wanted, facts)
-    summary, rows = study.train_runs(config, facts, runs, workdir, n_workers)
-    print("\n".join(study.endings(summary)), flush=True)
-    if summary.interrupted:
-        return command.stopped(summary.terminated)
-    ids = {one.run_id for one in runs}
-    write([row for row in rows if row["run_id"] in ids], workdir)
-    return 1 if summary.count("failed") else 0
-
-
-def shapes(config: ExperimentConfig) -> Iterator[RunConfig]:
-    """A run of each shape and seed of the sweep."""
-    from scaling_laws.sweep import listed
-    from scaling_laws.sweep import plan as planning
-
-    listed.refuse(config.sweep, "but widths, depths and seeds, each trained for --steps")
-    for (width, depth), seed in itertools.product(planning.shapes(config), config.sweep.seeds):
-        changes = {"model.width": width, "model.depth": depth, "train.seed": seed, "train.data_seed": seed}
-        yield replace(run_part(config), changes)
-
-
-def arms(config: ExperimentConfig, sources: dict[Any, str]) -> list[RunConfig]:
-    """From scratch and from the source of its (model, seed), for each number of steps, at each rate."""
     steps = cli.whole_numbers("--steps", _STEPS.value)
     scratch = cli.whole_numbers("--scratch_steps", _SCRATCH.value)
-    for part in _FROZEN.value:
-        if part not in PARTS or part == "blocks":
-            raise ConfigError(f"--frozen: {part!r}; allowed: none, embedding, body")
-    found = []
-    for one in shapes(config):
-        begun = {"transfer.source": sources[one.model, one.train.seed]}
-        ways = [({}, count) for count in scratch]
-        ways += [(begun | {"transfer.frozen": part}, count) for part in _FROZEN.value for count in steps]
-        for (changes, count), factor in itertools.product(ways, config.sweep.lr_multipliers):
-            rate = float(f"{config.optimizer.learning_rate * factor:.4g}")
-            found.append(replace(one, changes | {"train.steps": count, "optimizer.learning_rate": rate}))
-    return found
-
-
-def plan(config: ExperimentConfig, runs: list[RunConfig], facts: "TaskFacts") -> tuple["PlannedRun", ...]:
-    """Those runs, counted."""
-    from scaling_laws import families
-    from scaling_laws.sweep.pace import Pace
-    from scaling_laws.sweep.planned import as_planned
-
-    about = (facts, Pace(), None, "grid", "optimizer.learning_rate x sweep.lr_multipliers")
-    return tuple(as_planned(one, families.count_run(one, facts.spec), *about) for one in runs)
+    asked = Asked(_PATH.value, _SOURCE_STEPS.value, tuple(steps), tuple(scratch), tuple(_FROZEN.value))
+    done = []
+    for summary, rows in train(config, workdir, asked):
+        if summary.interrupted:
+            return command.stopped(summary.terminated)
+        done.append((summary, rows))
+    write(done[-1][1], workdir)
+    return int(any(summary.count("failed") for summary, _ in done))
 
 
 def write(rows: list[dict[str, Any]], workdir: Path) -> None:
