@@ -84,3 +84,8 @@ CLARK_2022 = Published(
     {"a": -0.083, "b": -0.118, "c": 0.0099, "d": 1.114, "E_start": 1.85, "E_max": 314.0},
     "Clark et al. 2022, S-Base, base 10 throughout",
 )
+HERNANDEZ_2021 = Published(
+    "transfer",
+    {"k": 1.9e4, "alpha": 0.18, "beta": 0.38},
+    "Hernandez et al. 2021, equation 1.1, text to Python; characters, N without the embedding",
+)

@@ -23,6 +23,9 @@ NAMES = (
     "techniques",
     "haegele",
     "critical_batch",
+    "distillation",
+    "ensembles",
+    "transfer",
     "theory",
 )
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from analysis.study import Study, study_of
 from analysis.uncertainty import band, percentile
 
 Interval = tuple[float, float]
+Row = dict[str, Any]
 
 
 @lru_cache(maxsize=4)
@@ -65,3 +67,22 @@ def frontier_layers(name: str, law: Fit, flops: np.ndarray, role: str) -> Iterat
 def interval(samples: np.ndarray, level: float) -> Interval | None:
     """The central interval of resampled numbers; None without any."""
     return percentile(samples, level) if np.isfinite(samples).any() else None
+
+
+def mean(values_S: np.ndarray, level: float = 0.95) -> tuple[float, Interval]:
+    """The mean over seeds, and its interval by Student's t; NaN at both ends for one seed."""
+    from analysis.uncertainty import student
+
+    middle, reach = student.mean(values_S, level)
+    return float(middle), (float(middle - reach), float(middle + reach))
+
+
+def rows(workdir: Path) -> list[Row]:
+    """Every row of a sweep, ensembles and failures too. Raises DataError where there is no table."""
+    from analysis.load import DataError
+    from scaling_laws import table
+
+    try:
+        return table.read_runs(workdir).to_pylist()
+    except (table.TableError, FileNotFoundError) as error:
+        raise DataError(str(error)) from error

@@ -13,6 +13,7 @@ from experiments.reproduce.recipes import porian
 from experiments.reproduce.recipes import rate_sweeps, stability
 from experiments.reproduce.recipes import batches, schedules
 from experiments.reproduce.recipes import theory
+from experiments.reproduce.recipes import ensembles, teachers, theory, transfer
 from scaling_laws.config import ConfigError, ExperimentConfig
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ SWEEPS: Mapping[str, Sweep] = {
     "schedules": Sweep(schedules.train, "trunks"),
     "batches": Sweep(batches.train, "critical_batch"),
     "theory": Sweep(theory.train, "known_exponents"),
+    "teachers": Sweep(teachers.train, "teachers"),
+    "ensembles": Sweep(ensembles.train, "ensembles"),
+    "transfer": Sweep(transfer.runs, "transfer_learning"),
 }
 
 

@@ -63,7 +63,10 @@ def _quantity(one: "Measured") -> Quantity:
 def _duality(found: "Sequence[Measured]") -> list[Quantity]:
     """Bahri et al. 2021: in linear models the loss has one exponent over features and over examples. The intervals of
     the two sides, measured apart, add in quadrature."""
-    sides = {(one.case.work.alpha, one.quantity.name): one for one in found if one.case.group == "ridge features"}
+    from experiments.known.cases import Ridge
+
+    ridge = [(one.case.work, one) for one in found]
+    sides = {(work.alpha, one.quantity.name): one for work, one in ridge if isinstance(work, Ridge)}
     said = []
     for alpha in dict.fromkeys(alpha for alpha, _ in sides):
         pair = [sides[alpha, name] for name in SHARES if (alpha, name) in sides]
