@@ -23,6 +23,7 @@ TECHNIQUE = "distill"
 TABLES = {"pictures": "images", "text": "text"}
 FILES = tuple(f"{name}/runs.parquet" for name in TABLES.values())
 OWN = "own runs"
+ASIDE = 1.1  # by which lines reach beyond the points
 PAPER_SCALE = "N 1.43e8 to 1.26e10"
 COSTS = {"ceg": ("teacher there anyway", "approach1"), "ceg_sunk": ("teacher trained for it", "warning")}
 WEAK = "a teacher no better than what the student learns from the data alone has nothing to give at this weight"
@@ -197,7 +198,7 @@ def _losses(name: str, taught: Sequence[Taught]) -> "Panel":
     ):
         students = [(one.cell.n_params, one.losses_S) for one in taught if one.weight == weight]
         layers.append(_means(f"with a teacher, weight {weight:g}", students, role, "dot"))
-    ends = np.array([min(one.cell.n_params for one in taught), max(one.cell.n_params for one in taught)])
+    ends = _ends([one.cell.n_params for one in taught])
     teacher = np.full(2, first.teacher_S.mean())
     layers.append(Layer("line", "the teacher", ends, teacher, role="ink", mark="dashed"))
     return Panel(Axis("parameters N", si=True), Axis("held-out loss", log=False), tuple(layers), name)
@@ -214,11 +215,15 @@ def _compute(name: str, found: "Worth") -> "Panel":
             x, y = np.array([(cell.flops, cell.worth[key].value) for cell in cells]).T
             low, high = np.array([cell.worth[key].interval for cell in cells]).T
             layers.append(Layer("points", said, x, y, low, high, role=role, mark="dot"))
-    flops = [cell.flops for cell in arm.cells] or [1.0, 10.0]
-    ends = np.array([min(flops), max(flops)])
+    ends = _ends([cell.flops for cell in arm.cells])
     layers.append(Layer("line", "neither gain nor loss", ends, np.ones(2), role="muted", mark="dashed"))
     title = f"{name}, weight {arm.strength:g}"
     return Panel(Axis("compute C of the student (FLOPs)"), Axis("gain in compute"), tuple(layers), title)
+
+
+def _ends(x: Sequence[float]) -> np.ndarray:
+    """From a little below the smallest to a little above the largest, which may be the same."""
+    return np.array([min(x) / ASIDE, max(x) * ASIDE])
 
 
 def _over_teachers(taught: Sequence[Taught]) -> Iterator[Quantity]:
