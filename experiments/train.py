@@ -42,13 +42,14 @@ def train_once(config: RunConfig, workdir: Path) -> dict[str, Any] | Asked:
     """
     from scaling_laws.sweep import machine
     from scaling_laws.table import SETTLED, Journal, compact
-    from scaling_laws.tasks import catalog, unchanged
+    from scaling_laws.tasks import catalog, samples, unchanged
     from scaling_laws.train import saved
 
     task = catalog.load(config.task, machine.task_cache_folder())
     for note in task.notes:
         print(f"task: {note}")
     check_task(config, task.spec)
+    samples.check(config, task.spec, task.unique_tokens)
     run_id = identity(config, task.content_hash)
     with Journal(workdir) as journal:
         saved.check_kept(journal.rows(), [(run_id, config)], workdir)

@@ -49,7 +49,7 @@ def form(run: RunConfig) -> RunConfig:
     averaging = {"train.ema_decay": 0.0, "train.average_window": 0.0, "train.average_every": 1}
     others = {"optimizer.warmup_steps": 0, "train.seed": 0, "train.data_seed": 0}
     others |= {"model.balance": 0.0, "train.auxiliary_weight": 0.0}
-    others |= {"train.bag": 0, "train.folds": 0, "train.fold": 0}  # the host's, not a program's
+    others |= {"train.bag": 0, "train.folds": 0, "train.fold": 0, "train.unique_examples": 0}  # the host's alone
     begun = {"transfer.source": "", "transfer.source_workdir": "", "transfer.new_head": False}
     alike = replace(run, dict.fromkeys(numbers, 0.0) | averaging | others | begun)
     return dataclasses.replace(
@@ -81,6 +81,11 @@ def base_shape(train: TrainConfig) -> dict[str, int]:
     """`base_width` and `base_depth` as the parametrisation reads them: 0 for one that it does not."""
     read = BASES.get(train.parametrization, ())
     return {name: getattr(train, name) if name in read else 0 for name in BASES["completep"]}
+
+
+def pass_tokens(train: TrainConfig, whole: int, targets: int) -> int:
+    """Targets of one pass over what a run reads of a train split of `whole`, of which an example has `targets`."""
+    return train.unique_examples * targets or whole
 
 
 def has_width(model: ModelConfig) -> bool:

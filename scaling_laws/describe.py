@@ -27,7 +27,8 @@ def describe(
     `unique_tokens` is the length of the task's train split, `sampled_tokens` what a sample has of it; `steps`: how many
     were taken where a run ended early. Width and heads are 0 for a model that has none.
     """
-    read = unique_tokens if sampled_tokens is None else sampled_tokens
+    one_pass = config.pass_tokens(run.train, unique_tokens, spec.targets)
+    read = one_pass if sampled_tokens is None else sampled_tokens
     tokens = (steps or run.train.steps) * run.train.batch_size * spec.targets
     source = run.transfer.source
     has_heads = "n_heads" in families.of(run.model).reads
@@ -51,7 +52,7 @@ def describe(
         "n_effective": counts.n_effective,
         "tokens": tokens,
         "unique_tokens": min(tokens, read),
-        "epochs": tokens / unique_tokens,
+        "epochs": tokens / one_pass,
         "flops": float(counts.flops_per_token * tokens),
         "flops_6nd": 6.0 * counts.n_params * tokens,
         "flops_non_embedding": float(counts.flops_per_token_non_embedding * tokens),

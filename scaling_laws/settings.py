@@ -204,6 +204,13 @@ class TrainConfig:
         high=1000,
     )
     fold: int = setting(0, "which of them, from 0", low=0, high=999)
+    unique_examples: int = setting(
+        0,
+        "examples of the train split, or windows of a text, that the run reads, epoch after epoch: the same for every "
+        "seed, and those of a smaller number among those of a larger; 0: all",
+        low=0,
+        high=2**31 - 1,
+    )
     eval_tokens: int = setting(131072, "held-out tokens of the final loss", low=256, high=1 << 40)
     average: str = setting(
         "none",
@@ -306,7 +313,9 @@ class SweepConfig:
     lr_max_extensions: int = setting(4, "how often an edge minimum over the rates may extend the grid", low=0, high=20)
     forecast_factor: float = setting(4.0, "held-out budget over the largest fitted one; 0: none", low=0, high=1e6)
     forecast_seeds: tuple[int, ...] = setting((0, 1), "seeds trained at the held-out budget", low=0, high=2**31 - 1)
-    max_epochs: float = setting(4.0, "refuse a run that reads the train split more often", low=0.01, high=1e6)
+    max_epochs: float = setting(
+        4.0, "refuse a run that reads the train split, or its unique examples, more often", low=0.01, high=1e6
+    )
     min_steps: int = setting(50, "refuse a run with fewer optimiser steps", low=2, high=1 << 40)
     workers: int = setting(0, "processes; 0: one a core", low=0, high=4096, identity=False)
     strategy: str = setting(

@@ -113,6 +113,13 @@ def _validate_sample(train: TrainConfig) -> None:
         raise ConfigError(f"train.fold: {train.fold} of {train.folds}; allowed: {allowed_folds}")
     if train.bag and train.folds:
         raise ConfigError(f"train.bag: {train.bag}; allowed: 0 with train.folds")
+    if train.unique_examples and (train.bag or train.folds):
+        raise ConfigError(f"train.unique_examples: {train.unique_examples}; allowed: 0 with train.bag or train.folds")
+    if 0 < train.unique_examples < train.batch_size:
+        raise ConfigError(
+            f"train.unique_examples: {train.unique_examples}; allowed: train.batch_size = {train.batch_size} or more, "
+            "or 0 for all"
+        )
 
 
 def check_task(config: RunConfig, spec: Spec) -> None:
@@ -121,6 +128,10 @@ def check_task(config: RunConfig, spec: Spec) -> None:
     check_stream(config, spec)
     if config.train.bag and spec.source == "stream":
         raise ConfigError(f"train.bag: {config.train.bag}; allowed: 0 with a stream, which never repeats")
+    if config.train.unique_examples and spec.source == "stream":
+        raise ConfigError(
+            f"train.unique_examples: {config.train.unique_examples}; allowed: 0 with a stream, which never repeats"
+        )
     if config.train.folds and spec.source != "examples":
         raise ConfigError(f"train.folds: {config.train.folds}; allowed: 0 where no table of examples is read")
     if config.train.z_loss and not spec.is_classification:

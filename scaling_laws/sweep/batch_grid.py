@@ -7,6 +7,7 @@ from scaling_laws.config import OWN_SETTING, ConfigError, ExperimentConfig, RunC
 from scaling_laws.sweep.pace import Pace
 from scaling_laws.sweep.planned import PlannedRun, TaskFacts, nearest_integer, planned_run, rate_allowed
 from scaling_laws.sweep.rates import FACTOR
+from scaling_laws.tasks import samples
 from scaling_laws.validation import check_stream, validate_run
 
 EXPONENTS = {"adam": 0.5, "adamw": 0.5, "sgd": 1.0}  # of the best rate in the batch, where that is small
@@ -29,9 +30,10 @@ def check(experiment: ExperimentConfig, batch_sizes: Sequence[int], facts: TaskF
         run = _run(experiment, batch)
         validate_run(run)
         check_stream(run, facts.spec)
-        tokens = run.train.steps * batch * facts.spec.targets
-        if tokens > experiment.sweep.max_epochs * facts.unique_tokens:
-            epochs = f"{tokens / facts.unique_tokens:.2f} epochs"
+        samples.check(run, facts.spec, facts.unique_tokens)
+        tokens, one_pass = run.train.steps * batch * facts.spec.targets, facts.pass_tokens(run.train)
+        if tokens > experiment.sweep.max_epochs * one_pass:
+            epochs = f"{tokens / one_pass:.2f} epochs"
             raise ConfigError(f"batch_sizes: {batch} reads {epochs}; allowed: at most sweep.max_epochs")
 
 

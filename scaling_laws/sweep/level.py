@@ -52,8 +52,9 @@ def reason(experiment: ExperimentConfig, counts: Counts, facts: TaskFacts, level
     if facts.spec.source == "stream" and tokens > STREAM_LENGTH:
         large = "budget too large: " if level.budget is not None else ""
         return f"{large}{tokens} examples, a stream has {STREAM_LENGTH}"
-    if tokens > sweep.max_epochs * facts.unique_tokens:
-        epochs = tokens / facts.unique_tokens
+    one_pass = facts.pass_tokens(experiment.train)
+    if tokens > sweep.max_epochs * one_pass:
+        epochs = tokens / one_pass
         return f"data too small: {epochs:.2f} epochs, sweep.max_epochs is {sweep.max_epochs:g}"
     warmup = experiment.optimizer.warmup_steps
     room = config.warmup_limit(config.replace(config.run_part(experiment), {"train.steps": steps}))

@@ -11,6 +11,7 @@ from scaling_laws.config import ConfigError, ExperimentConfig, RunConfig
 from scaling_laws.sweep.pace import Pace
 from scaling_laws.sweep.planned import PlannedRun, TaskFacts, planned_run, rate_allowed
 from scaling_laws.sweep.rates import FACTOR, loss_of
+from scaling_laws.tasks import samples
 
 Row = Mapping[str, Any]
 
@@ -34,11 +35,13 @@ class LrGrid:
         for run in self._begun():
             validation.validate_run(run)
             validation.check_task(run, self.facts.spec)
+            samples.check(run, self.facts.spec, self.facts.unique_tokens)
             if not run.optimizer.learning_rate:
                 raise ConfigError("optimizer.learning_rate: 0; allowed: above 0, the middle of the rates")
             tokens = run.train.steps * run.train.batch_size * self.facts.spec.targets
-            if tokens > self.experiment.sweep.max_epochs * self.facts.unique_tokens:
-                epochs = tokens / self.facts.unique_tokens
+            one_pass = self.facts.pass_tokens(run.train)
+            if tokens > self.experiment.sweep.max_epochs * one_pass:
+                epochs = tokens / one_pass
                 most = f"sweep.max_epochs = {self.experiment.sweep.max_epochs:g}"
                 raise ConfigError(f"train.steps: {run.train.steps} read {epochs:.2f} epochs; allowed: at most {most}")
 

@@ -25,6 +25,7 @@ from scaling_laws.sweep.planned import (
     rate_allowed,
 )
 from scaling_laws.sweep.sizing import Extent, Sizing
+from scaling_laws.tasks import samples
 
 MOST_SHAPES = 50_000  # shapes x budgets that are looked at
 MOST_RUNS = 5000  # of a plan, which then is made in seconds
@@ -117,6 +118,7 @@ def _check(experiment: ExperimentConfig, facts: TaskFacts) -> None:
         neutral = config.replace(neutral, {"model.n_heads": 1})
     validation.validate_run(neutral)
     validation.check_task(config.replace(neutral, {"train.steps": 2}), facts.spec)
+    samples.check(neutral, facts.spec, facts.unique_tokens)
 
 
 def _check_grid(experiment: ExperimentConfig) -> None:

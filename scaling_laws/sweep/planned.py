@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from scaling_laws import compute, config
-from scaling_laws.config import RunConfig
+from scaling_laws.config import RunConfig, TrainConfig
 from scaling_laws.describe import describe
 from scaling_laws.spec import Spec
 from scaling_laws.sweep.pace import Pace
@@ -33,6 +33,10 @@ class TaskFacts:
             spec=task.spec,
             data_bytes=sum(array.nbytes for array in task.train.values()),
         )
+
+    def pass_tokens(self, train: TrainConfig) -> int:
+        """Targets of one pass over what a run reads of the train split."""
+        return config.pass_tokens(train, self.unique_tokens, self.spec.targets)
 
     def described(self, run: RunConfig, counts: compute.Counts, run_id: str) -> dict[str, Any]:
         """The columns of a run on the task that are known before it starts (`describe`)."""
@@ -139,7 +143,7 @@ def as_planned(
         counts=counts,
         tokens=tokens,
         flops=flops,
-        epochs=tokens / facts.unique_tokens,
+        epochs=tokens / facts.pass_tokens(run.train),
         tokens_per_param=tokens / counts.n_params,
         expected_seconds=pace.seconds(run, counts, tokens),
         trunk=config.trunk_identity(run, facts.corpus_hash),

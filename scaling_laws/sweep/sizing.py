@@ -97,9 +97,12 @@ class Sizing:
         """Why a batch of the rule cannot be trained, or an empty string."""
         train = self.experiment.train
         shares = max(1, train.accumulation) * train.data_devices * train.fsdp_devices
-        if extent.batch_size % shares == 0:
-            return ""
-        return f"batch of {extent.batch_size} by the rule; allowed: a multiple of {shares}, {SHARES}"
+        if extent.batch_size % shares:
+            return f"batch of {extent.batch_size} by the rule; allowed: a multiple of {shares}, {SHARES}"
+        if 0 < train.unique_examples < extent.batch_size:
+            most = f"at most train.unique_examples = {train.unique_examples}"
+            return f"batch of {extent.batch_size} by the rule; allowed: {most}"
+        return ""
 
     def notes(self, runs: Iterable[PlannedRun]) -> tuple[str, ...]:
         """What sets the rates and batches of these runs, and where they leave the range a rule was measured in."""

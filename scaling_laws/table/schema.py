@@ -95,7 +95,7 @@ RUN_COLUMNS = (
     Column("activation_bits", int, "bits", "of what they multiply; 32: in full precision", 32),
     Column("tokens", int, "tokens", "D: tokens trained on"),
     Column("unique_tokens", int, "tokens", "U: distinct tokens of the train split that were read"),
-    Column("epochs", float, "", "passes over the train split: tokens / its length"),
+    Column("epochs", float, "", "passes over the train split, or over train.unique_examples of it"),
     Column(
         "flops", float, "FLOP", "C: dense products of training, forward and backward, counted from the architecture"
     ),

@@ -10,6 +10,7 @@ import numpy as np
 
 INT32_TOKENS = 2**31 - 1
 BAGS = 0xBA6  # of streams, beside those of epochs
+UNIQUE = 0x0E9  # of streams: the order in which the examples of a split are counted
 
 
 def windows_per_epoch(length: int, context: int) -> int:
@@ -22,21 +23,29 @@ def windows_per_epoch(length: int, context: int) -> int:
 
 
 def window_starts(
-    task_length: int, context: int, data_seed: int, first_step: int, n_steps: int, batch_size: int, bag: int = 0
+    task_length: int,
+    context: int,
+    data_seed: int,
+    first_step: int,
+    n_steps: int,
+    batch_size: int,
+    bag: int = 0,
+    unique: int = 0,
 ) -> np.ndarray:
     """Starts (n_steps, batch_size), int32, of the windows of steps first_step .. first_step + n_steps - 1; with `bag`
-    of those of a bootstrap sample of an epoch's places, the same places in every epoch.
+    of those of a bootstrap sample of an epoch's places, the same places in every epoch; with `unique` of so many
+    windows (`first_few`), without an offset, so that every epoch reads the same tokens.
 
     Each window of an epoch comes exactly once; a batch may reach over the end of an epoch. Raises ValueError for a
     text shorter than one window or longer than int32 can index.
     """
-    n_windows = windows_per_epoch(task_length, context)
+    n_windows = unique or windows_per_epoch(task_length, context)
     first, count = first_step * batch_size, n_steps * batch_size
     starts = np.empty(count, np.int32)
     done = 0
     while done < count:
         epoch, place = divmod(first + done, n_windows)
-        taken = _epoch(task_length, context, data_seed, epoch, bag)[place : place + count - done]
+        taken = _epoch(task_length, context, data_seed, epoch, bag, unique)[place : place + count - done]
         starts[done : done + len(taken)] = taken
         done += len(taken)
     return starts.reshape(n_steps, batch_size)
@@ -76,6 +85,19 @@ def bagged(n: int, bag: int) -> np.ndarray:
     return (stream.random_raw(n) % np.uint64(n)).astype(np.int64)  # off uniform by n / 2^64
 
 
+@functools.lru_cache(maxsize=16)
+def first_few(n: int, few: int) -> np.ndarray:
+    """(few,) of the places 0 .. n - 1, in an order that is one shuffle for all: those of a smaller `few` come first.
+
+    Raises ValueError for more than there are.
+    """
+    if few > n:
+        raise ValueError(f"few: {few}; allowed: at most {n}")
+    chosen = _permutation(np.random.PCG64(UNIQUE), n)[:few]
+    chosen.flags.writeable = False
+    return chosen
+
+
 def eval_starts(length: int, context: int, n_tokens: int) -> np.ndarray:
     """Starts (n,), int32, of evenly spaced windows that do not overlap and have at least `n_tokens` targets together.
 
@@ -88,14 +110,18 @@ def eval_starts(length: int, context: int, n_tokens: int) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=4)
-def _epoch(length: int, context: int, data_seed: int, epoch: int, bag: int) -> np.ndarray:
+def _epoch(length: int, context: int, data_seed: int, epoch: int, bag: int, unique: int) -> np.ndarray:
     """Starts of one epoch, shuffled."""
     n_windows = windows_per_epoch(length, context)
     stream = np.random.PCG64(np.random.SeedSequence([data_seed, epoch]))
     offsets = min(context, length - n_windows * context)
-    offset = int(stream.random_raw()) % offsets
-    places = _permutation(stream, n_windows)
-    starts = (offset + context * (bagged(n_windows, bag)[places] if bag else places)).astype(np.int32)
+    offset = 0 if unique else int(stream.random_raw()) % offsets
+    places = _permutation(stream, unique or n_windows)
+    if unique:
+        places = first_few(n_windows, unique)[places]
+    elif bag:
+        places = bagged(n_windows, bag)[places]
+    starts = (offset + context * places).astype(np.int32)
     starts.flags.writeable = False
     return starts
 

@@ -20,7 +20,7 @@ def places(
     if task.spec.source == "windows":
         (context,) = task.spec.shape
         return batches.window_starts(
-            task.length("train"), context, data_seed, first_step, n_steps, batch_size, sample.bag
+            task.length("train"), context, data_seed, first_step, n_steps, batch_size, sample.bag, sample.unique
         )
     first = first_step * batch_size
     if task.spec.source == "stream":

@@ -1,11 +1,13 @@
-"""Samples of a train split that a run reads in its place: bootstrap samples, and all but one of equal parts."""
+"""Samples of a train split that a run reads in its place: bootstrap samples, all but one of equal parts, a few of its
+examples again and again."""
 
 import dataclasses
 import functools
 
 import numpy as np
 
-from scaling_laws.config import RunConfig
+from scaling_laws.config import ConfigError, RunConfig
+from scaling_laws.spec import Spec
 from scaling_laws.tasks import batches
 from scaling_laws.tasks.task import Task
 
@@ -14,11 +16,12 @@ FOLDS = 0xF01D  # of streams
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """The settings `train.bag`, `train.folds` and `train.fold`."""
+    """The settings `train.bag`, `train.folds` with `train.fold`, and `train.unique_examples`; only one is given."""
 
     bag: int = 0
     folds: int = 0
     fold: int = 0
+    unique: int = 0
 
 
 WHOLE = Sample()
@@ -26,7 +29,20 @@ WHOLE = Sample()
 
 def of(run: RunConfig) -> Sample:
     """What a run reads."""
-    return Sample(run.train.bag, run.train.folds, run.train.fold)
+    train = run.train
+    return Sample(train.bag, train.folds, train.fold, train.unique_examples)
+
+
+def check(run: RunConfig, spec: Spec, whole: int) -> None:
+    """Raises ConfigError for more examples than a train split of `whole` targets has, of a text windows."""
+    kind, most = "examples", whole
+    if spec.source == "windows":
+        kind, most = "windows", batches.windows_per_epoch(whole, *spec.shape)
+    if run.train.unique_examples > most:
+        raise ConfigError(
+            f"train.unique_examples: {run.train.unique_examples}; allowed: at most {most}, the {kind} of the train "
+            "split, or 0 for all"
+        )
 
 
 @functools.lru_cache(maxsize=16)
@@ -37,6 +53,8 @@ def examples(task: Task, sample: Sample) -> np.ndarray:
         found = batches.bagged(n_examples, sample.bag)
     elif sample.folds:
         found = np.flatnonzero(parts(task, sample.folds) != sample.fold)
+    elif sample.unique:
+        found = batches.first_few(n_examples, sample.unique)
     else:
         found = np.arange(n_examples)
     found = found.astype(np.int32)
@@ -61,6 +79,8 @@ def size(task: Task, sample: Sample) -> int:
         return task.unique_tokens
     if task.spec.source == "examples":
         return len(np.unique(examples(task, sample)))
+    if sample.unique:
+        return sample.unique * task.spec.targets
     (context,) = task.spec.shape
     windows = batches.windows_per_epoch(task.length("train"), context)
     return context * len(np.unique(batches.bagged(windows, sample.bag)))

@@ -100,6 +100,7 @@ class Member:
         does not fit."""
         validation.validate_run(order.run)
         validation.check_task(order.run, task.spec)
+        samples.check(order.run, task.spec, task.unique_tokens)
         self.folder, self.source = folder, source.of(order.run, folder)
         self.stages = boosting.stages(order.run, folder, task.content_hash)
         self.teacher = teacher.of(order.run, folder, task.spec, task.content_hash)

@@ -5,6 +5,7 @@ import os
 import random
 import signal
 
+import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -168,3 +169,32 @@ def test_a_workdir_in_use_is_refused(call, undisturbed, capsys):
     with Journal(undisturbed):
         assert call(undisturbed) == 2
     assert f"in use by process {os.getpid()}" in capsys.readouterr().err
+
+
+def test_unique_examples_change_what_is_read_and_nothing_that_is_measured(call, tmp_path):
+    """At rate 0 the parameters stay as they were drawn: losses are of the splits alone."""
+    for examples in (0, 4):
+        assert call(tmp_path, optimizer__learning_rate=0, train__unique_examples=examples) == 0
+    few, whole = sorted(read_runs(tmp_path).to_pylist(), key=lambda row: row["unique_tokens"])
+    assert (few["unique_tokens"], few["epochs"], whole["unique_tokens"]) == (4 * 16, 24.0, 24 * 4 * 16)
+    assert [few[name] for name in ("loss", "eval_tokens")] == [whole[name] for name in ("loss", "eval_tokens")]
+    valid, trained = {}, {}
+    for point in read_curves(tmp_path).to_pylist():
+        valid.setdefault(point["step"], set()).add(point["loss"])
+        trained.setdefault(point["run_id"], []).append(point["train_loss"])
+    assert all(len(losses) == 1 for losses in valid.values())
+    assert np.ptp(trained[few["run_id"]]) < 1e-5 < np.ptp(trained[whole["run_id"]])  # the same four windows a step
+
+
+def test_a_few_examples_are_learnt_by_heart(call, tmp_path):
+    for examples in (0, 4):
+        assert call(tmp_path, train__unique_examples=examples, train__steps=200) == 0
+    few, whole = sorted(read_runs(tmp_path).to_pylist(), key=lambda row: row["unique_tokens"])
+    assert few["train_loss"] < whole["train_loss"] - 0.2
+    assert few["loss"] > whole["loss"] + 0.2
+
+
+def test_more_unique_examples_than_there_are_is_one_line(call, tmp_path, capsys):
+    assert call(tmp_path / "runs", train__unique_examples=10**6) == 2
+    assert "train.unique_examples: 1000000; allowed: at most" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()

@@ -45,6 +45,14 @@ def test_unique_tokens_are_those_that_were_read(unique, epochs, read):
     assert row["unique_tokens"] == read
 
 
+def test_unique_examples_make_the_epochs():
+    """100 steps of 4 windows of 16 tokens, out of 50 windows that are read again and again."""
+    row = described(train__unique_examples=50)
+    assert (row["unique_tokens"], row["epochs"], row["tokens"]) == (800, 8.0, 6400)
+    assert described(train__unique_examples=500)["unique_tokens"] == 6400
+    assert "train.unique_examples" not in json.loads(described()["config"])
+
+
 def test_config_holds_what_differs_and_enters_the_identity():
     row = described(train__steps_per_dispatch=3, optimizer__learning_rate=0.5)
     rules = {"train.parametrization": "completep", "train.base_width": 64, "train.base_depth": 2}

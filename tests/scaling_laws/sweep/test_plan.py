@@ -141,6 +141,17 @@ def test_steps_in_place_of_budgets_are_a_grid_over_size_and_data(experiment, fac
     assert {(r.where, r.reason.split(":")[0]) for r in few.refusals if r.level} == {("3,000 steps", "data too small")}
 
 
+def test_unique_examples_are_what_an_epoch_is(experiment, facts):
+    """848 steps of 4 windows are 54272 tokens; 1000 windows of 16 tokens are 16000."""
+    (row,) = [p for p in plan(experiment(train__unique_examples=1000), facts).runs if p.tokens == 848 * 64]
+    assert row.epochs == pytest.approx(848 * 64 / 16000)
+    refused = plan(experiment(train__unique_examples=1000, sweep__max_epochs=3.0), facts).refusals
+    assert "data too small: 3.39 epochs" in {r.reason.partition(",")[0] for r in refused}
+    most = (10_000_000 - 16) // 16
+    with pytest.raises(ConfigError, match=f"train.unique_examples: 700000; allowed: at most {most}, the windows"):
+        plan(experiment(train__unique_examples=700_000), facts)
+
+
 def test_refuses_too_many_epochs(experiment):
     little = TaskFacts(unique_tokens=20000, corpus_hash="", spec=spec.text(256, 16))
     planned = plan(experiment(sweep__max_epochs=1.0, sweep__budgets=(1e9,)), little)

@@ -105,6 +105,8 @@ def test_batches_stay_whole_and_positive(experiment, facts, written):
         experiment(sweep__rule=written(), sweep__budgets=(1e9,), train__batch_size=3, train__accumulation=3), facts
     )
     assert "batch of 8 by the rule; allowed: a multiple of 3" in odd.refusals[0].reason
+    few = plan(experiment(sweep__rule=written(), sweep__budgets=(1e9,), train__unique_examples=7), facts)
+    assert "batch of 8 by the rule; allowed: at most train.unique_examples = 7" in few.refusals[0].reason
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a run reads of its train split: bootstrap samples and all but one part."""
+"""What a run reads of its train split: bootstrap samples, all but one part, a few examples again and again."""
 
 import re
 
@@ -82,15 +82,54 @@ def test_equal_examples_are_in_one_part():
     np.testing.assert_array_equal(parts[:30], parts[30:])
 
 
+@pytest.mark.parametrize("task, targets", [(TASK, 1), (TEXT, 8)])
+def test_a_few_examples_are_read_whole_in_every_epoch_and_nest(task, targets):
+    begun = ((0, 3), (50, 3), (0, 9))
+    epochs = [read(task, Sample(unique=50), first, 50, seed).tolist() for first, seed in begun]
+    assert len({tuple(epoch) for epoch in epochs}) == 3  # each in an order of its own
+    few = set(epochs[0])
+    assert [sorted(epoch) for epoch in epochs] == [sorted(few)] * 3
+    assert len(few) == 50
+    assert few < set(read(task, Sample(unique=51), n=51).tolist())
+    assert all(start % targets == 0 for start in few)  # no offset: the same tokens, not those around them
+    assert samples.size(task, Sample(unique=50)) == 50 * targets
+    places = np.sort(np.array(list(few)))
+    assert abs(places.mean() / (N * targets) - 0.5) < 4 / np.sqrt(12 * 50)  # from all over the split
+
+
+def test_any_part_of_repeated_reading_is_read_alike():
+    for task in (TASK, TEXT):
+        whole = order.places(task, 3, 0, 60, 4, Sample(unique=50))
+        np.testing.assert_array_equal(order.places(task, 3, 17, 20, 4, Sample(unique=50)), whole[17:37])
+
+
+def test_all_windows_of_a_text_may_be_the_few():
+    n = batches.windows_per_epoch(8 * N + 5, 8)
+    starts = read(TEXT, Sample(unique=n), n=n)
+    assert sorted(starts.tolist()) == list(range(0, 8 * n, 8))
+    with pytest.raises(ValueError, match=f"few: {n + 1}; allowed: at most {n}"):
+        read(TEXT, Sample(unique=n + 1), n=1)
+
+
+@pytest.mark.parametrize("form, kind", [(spec.text(256, 8), "windows"), (TASK.spec, "examples")])
+def test_more_than_there_are_is_one_line(form, kind):
+    most = batches.windows_per_epoch(N, 8) if kind == "windows" else N
+    samples.check(run_of(unique_examples=most), form, N)
+    said = f"train.unique_examples: {most + 1}; allowed: at most {most}, the {kind} of the train split, or 0 for all"
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        samples.check(run_of(unique_examples=most + 1), form, N)
+
+
 def run_of(**changes):
     return replace(RunConfig(), {f"train.{name}": value for name, value in changes.items()})
 
 
 def test_a_sample_is_a_runs_identity_and_not_its_program():
-    runs = [run_of(), run_of(bag=1), run_of(bag=2), run_of(folds=3), run_of(folds=3, fold=1)]
-    assert len({identity(run, "x") for run in runs}) == 5
+    runs = [run_of(), run_of(bag=1), run_of(bag=2), run_of(folds=3), run_of(folds=3, fold=1), run_of(unique_examples=9)]
+    assert len({identity(run, "x") for run in runs}) == 6
     assert len({form(run) for run in runs}) == 1
     assert [catalog.of(run) for run in runs[:4]] == [("none", 0.0), ("bag", 1.0), ("bag", 1.0), ("none", 0.0)]
+    assert catalog.of(runs[-1]) == ("none", 0.0)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +139,9 @@ def test_a_sample_is_a_runs_identity_and_not_its_program():
         ({"folds": 3, "fold": 3}, "train.fold: 3 of 3; allowed: 0 to 2"),
         ({"fold": 1}, "train.fold: 1 of 0; allowed: 0 without train.folds"),
         ({"folds": 3, "bag": 1}, "train.bag: 1; allowed: 0 with train.folds"),
+        ({"unique_examples": 99, "bag": 1}, "train.unique_examples: 99; allowed: 0 with train.bag or train.folds"),
+        ({"unique_examples": 99, "folds": 2}, "train.unique_examples: 99; allowed: 0 with train.bag or train.folds"),
+        ({"unique_examples": 15}, "train.unique_examples: 15; allowed: train.batch_size = 16 or more, or 0 for all"),
     ],
 )
 def test_samples_that_are_none_are_refused(changes, line):
@@ -112,5 +154,8 @@ def test_streams_have_no_bags_and_texts_no_parts():
     memoriser = replace(run_of(bag=1), {"model.family": "memoriser"})
     with pytest.raises(ConfigError, match=r"train\.bag: 1; allowed: 0 with a stream"):
         validation.check_task(memoriser, stream)
+    few = replace(memoriser, {"train.bag": 0, "train.unique_examples": 99})
+    with pytest.raises(ConfigError, match=r"train\.unique_examples: 99; allowed: 0 with a stream"):
+        validation.check_task(few, stream)
     with pytest.raises(ConfigError, match=r"train\.folds: 3; allowed: 0 where no table"):
         validation.check_task(run_of(folds=3), spec.text(256, 128))
