@@ -26,13 +26,20 @@ def best_rate(runs: Runs) -> Runs:
 
 
 def group_keys(runs: Runs, more: Iterable[str] = ()) -> np.ndarray:
-    """(n,) integers, equal where shape and budget (tokens where there is no budget) and the columns in `more` are."""
+    """(n,) integers, equal where shape and budget (tokens where there is no budget), the tokens that are read again and
+    again, and the columns in `more` are."""
     columns = [runs[name] for name in (*SHAPE, *more) if name in runs]
     own = np.where(np.isfinite(runs.numbers("budget")), 0.0, runs.numbers("tokens"))
     keys = np.zeros(len(runs), dtype=np.int64)
-    for column in (*columns, own):
+    for column in (*columns, own, _repeated(runs)):
         values = np.nan_to_num(column) if column.dtype.kind == "f" else column  # a gap is no part of a key
         if len(values) and not (values == values[0]).all():
             levels, place = np.unique(values, return_inverse=True)
             _, keys = np.unique(keys * len(levels) + place, return_inverse=True)
     return keys
+
+
+def _repeated(runs: Runs) -> np.ndarray:
+    """(n,) distinct tokens of the runs that read theirs more than once; 0 of the others, and where none are known."""
+    unique = runs.numbers("unique_tokens")
+    return np.where(runs.numbers("tokens") > unique, unique, 0.0)

@@ -371,6 +371,14 @@ def test_the_best_learning_rate_of_each_seed_stays():
         assert len(load.best_rate(sweep_rows(**{name: np.array([1.0, 2.0, 3.0, 4.0])}))) == 4
 
 
+def test_repeated_tokens_are_no_worse_rate_than_fresh_ones():
+    """The second run reads a tenth of its tokens ten times: it stands for itself, not for a badly chosen rate."""
+    again = np.array([1e7, 1e6, 1e7, 1e7])
+    assert list(load.best_rate(sweep_rows(unique_tokens=again))["loss"]) == [2.5, 2.7, 2.9]
+    fresh = np.array([1e7, 1.001e7, 1e7, 1e7])  # whole steps: of what is read once the number tells nothing
+    assert list(load.best_rate(sweep_rows(tokens=fresh, unique_tokens=fresh))["loss"]) == [2.5, 2.9]
+
+
 def test_missing_budgets_do_not_split_a_group():
     assert len(load.best_rate(sweep_rows(budget=np.full(4, np.nan)))) == 2
 
