@@ -14,6 +14,7 @@ from experiments.reproduce.recipes import rate_sweeps, stability
 from experiments.reproduce.recipes import batches, schedules
 from experiments.reproduce.recipes import theory
 from experiments.reproduce.recipes import ensembles, teachers, theory, transfer
+from experiments.reproduce.recipes import repeated
 from scaling_laws.config import ConfigError, ExperimentConfig
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ SWEEPS: Mapping[str, Sweep] = {
     "teachers": Sweep(teachers.train, "teachers"),
     "ensembles": Sweep(ensembles.train, "ensembles"),
     "transfer": Sweep(transfer.runs, "transfer_learning"),
+    "repeated": Sweep(repeated.train, "repeated"),
 }
 
 

@@ -5,14 +5,15 @@ import csv
 import numpy as np
 import pytest
 
+from experiments.reproduce import repeats
 from experiments.reproduce.papers import muennighoff
 
 
 def test_worth_of_a_token_is_the_papers_sum():
     """Equation 5 written the long way; without decay every pass is worth as much as the first."""
     epochs, r_d = np.array([1.0, 2.5, 40.0]), 15.387756
-    assert muennighoff._share(epochs, r_d) == pytest.approx((1 + r_d * (1 - np.exp(-(epochs - 1) / r_d))) / epochs)
-    assert muennighoff._share(np.array([4.0]), 1e9) == pytest.approx([1.0])
+    assert repeats.share(epochs, r_d) == pytest.approx((1 + r_d * (1 - np.exp(-(epochs - 1) / r_d))) / epochs)
+    assert repeats.share(np.array([4.0]), 1e9) == pytest.approx([1.0])
 
 
 def test_the_figures_through_the_command_line(verdicts, tmp_path):
