@@ -9,12 +9,18 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.reproduce.recipes import porian
-from experiments.reproduce.recipes import rate_sweeps, stability
-from experiments.reproduce.recipes import batches, schedules
-from experiments.reproduce.recipes import theory
-from experiments.reproduce.recipes import ensembles, teachers, theory, transfer
-from experiments.reproduce.recipes import repeated
+from experiments.reproduce.recipes import (
+    batches,
+    ensembles,
+    porian,
+    rate_sweeps,
+    repeated,
+    schedules,
+    stability,
+    teachers,
+    theory,
+    transfer,
+)
 from scaling_laws.config import ConfigError, ExperimentConfig
 
 if TYPE_CHECKING:

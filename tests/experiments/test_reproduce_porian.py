@@ -1,14 +1,18 @@
 """Porian et al. 2024: the ten exponents of the staircase, and what the analysis chooses after the fact."""
 
+import csv
+import itertools
+from pathlib import Path
+
 import numpy as np
 import pytest
 from known import HOFFMANN, isoflop_runs
 
 from analysis import conventions
 from analysis.figures.chart import Layer
-from experiments.reproduce import tables
+from experiments.reproduce import tables, told
 from experiments.reproduce.entry import Own
-from experiments.reproduce.papers import porian
+from experiments.reproduce.papers import porian, porian_own
 
 
 def test_the_staircase_meets_every_published_exponent(verdicts, tmp_path):
@@ -51,3 +55,15 @@ def test_what_the_head_takes_off_the_exponent_of_planted_runs(table):
     assert isinstance(spans, Layer)
     assert (len(spans.x), len(known.x)) == (6, 3)
     np.testing.assert_array_less(spans.low, spans.x)
+
+
+def test_the_staircase_of_own_runs_from_the_kept_ones(reproduce, capsys):
+    kept = Path(__file__).parents[2] / "docs" / "results"
+    assert reproduce("--paper=porian", "--figure=1", f"--data={kept}", "--bootstrap=100") == 0
+    with (reproduce.out / "porian" / "1" / told.FILE).open(newline="") as file:
+        rows = {row["quantity"]: row for row in csv.DictReader(file)}
+    steps = [float(rows[f"a: {step.mend}"]["here"]) for step in porian_own.STEPS]
+    taken = [float(rows[f"taken off a: {step.mend}"]["here"]) for step in porian_own.STEPS[1:]]
+    assert taken == pytest.approx([before - after for before, after in itertools.pairwise(steps)], abs=1e-5)
+    assert steps[0] > 0.7 > steps[1] > steps[-1]  # the head and the rates: the ends of the staircase
+    assert "rates tuned" in capsys.readouterr().out

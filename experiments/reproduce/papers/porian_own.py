@@ -1,6 +1,7 @@
 """The staircase of Porian et al. 2024 on own runs: head, warm-up, cosine and rates, one mend after the other."""
 
 import dataclasses
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,7 @@ STEPS = (
     Step("cosine to the horizon", "porian_cosine", WHOLE, 0.57142, "approach3"),
     Step("rates tuned", "porian_tuned", WHOLE, 0.49703, "warning"),
 )
-MENDS = {step.mend: before for before, step in zip(STEPS, STEPS[1:], strict=False)}
+MENDS = {step.mend: before for before, step in itertools.pairwise(STEPS)}
 
 
 def staircase(own: Own) -> Result:

@@ -1,8 +1,8 @@
 """The stages between Kaplan's setting and Chinchilla's (Porian et al. 2024, section 3), as sweeps on text.
 
-fixed, short: one run a size at a constant rate and batch, after a warm-up of a fixed number of steps, long or short; its
-curve is read at every budget. cosine: a run for every size and budget, its cosine ending where it ends, still at that
-rate. tuned: the rate by the rule that was fitted to measured minima, a function of N and D, and half the batch.
+fixed, short: one run a size at a constant rate and batch, after a warm-up of a fixed number of steps, long or short;
+its curve is read at every budget. cosine: a run for every size and budget, its cosine ending where it ends, still at
+that rate. tuned: the rate by the rule that was fitted to measured minima, a function of N and D, and half the batch.
 
 The long warm-up lasts as many tokens as the best model of the smallest budget is trained for, as 3000 steps do in
 theirs.
