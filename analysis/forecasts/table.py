@@ -1,17 +1,20 @@
 """What is printed of a ledger and its grades."""
 
+import itertools
 from collections.abc import Sequence
 
 from analysis.forecasts.grading import LANDED, OPEN, Grade, Summary
 from scaling_laws.units import loss_text
 
 COLUMNS = ("id", "made at (UTC)", "target", "forecast", "interval", "seen", "error", "inside", "naive: best", "power")
-WIDTHS = (14, 18, 36, 12, 20, 10, 10, 8, 13, 10)
 
 
 def lines(grades: Sequence[Grade], found: Summary) -> list[str]:
     """A line a forecast, oldest first, and what they come to."""
-    return [_joined(COLUMNS), *map(_line, grades), "", *summary_lines(found)]
+    rows = [COLUMNS, *map(_cells, grades)]
+    widths = [max(map(len, column)) for column in itertools.zip_longest(*rows, fillvalue="")]
+    table = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)).rstrip() for row in rows]
+    return [*table, "", *summary_lines(found)]
 
 
 def summary_lines(found: Summary) -> list[str]:
@@ -31,17 +34,13 @@ def summary_lines(found: Summary) -> list[str]:
     return [*text, f"nearer than both naive guesses: {said}"]
 
 
-def _line(one: Grade) -> str:
+def _cells(one: Grade) -> Sequence[str]:
     record, target = one.record, one.record.target
     place = f"C {target['flops']:.3g} N {target['n_params']:.3g} D {target['tokens']:.3g}"
     column = "" if record.column == "loss" else f"{record.column} "
     ends = " - ".join(map(loss_text, record.interval))
-    row = [record.id, record.made_at[:16], place, column + loss_text(record.forecast["value"]), ends]
+    row = (record.id, record.made_at[:16], place, column + loss_text(record.forecast["value"]), ends)
     if one.state != LANDED:
-        return _joined([*row, one.state if one.state == OPEN else f"{one.state}: {one.early} run(s)"])
-    naive = [f"{error:+.2%}" for error in one.naive_errors.values()]
-    return _joined([*row, loss_text(one.seen), f"{one.error:+.2%}", "yes" if one.inside else "no", *naive])
-
-
-def _joined(words: Sequence[str]) -> str:
-    return "".join(f"{word:<{width}}" for word, width in zip(words, WIDTHS, strict=False)).rstrip()
+        return (*row, one.state if one.state == OPEN else f"{one.state}: {one.early} run(s)")
+    naive = (f"{error:+.2%}" for error in one.naive_errors.values())
+    return (*row, loss_text(one.seen), f"{one.error:+.2%}", "yes" if one.inside else "no", *naive)

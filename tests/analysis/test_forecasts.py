@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -115,6 +116,16 @@ def test_all_together(tmp_path):
     said = "\n".join(table.lines(grading.grade([right, wrong, elsewhere], [path]), found))
     assert "3 forecasts: 2 landed, 1 open" in said
     assert "inside their 90% interval: 1 of 2" in said
+
+
+def test_columns_of_the_table_stand_apart_whatever_their_length(tmp_path):
+    path = landed(tmp_path, (1e9, 1e11, 2.5))
+    long = dataclasses.replace(BASE, forecast=BASE.forecast | {"column": "accuracy"})
+    grades = grading.grade([BASE], [path])
+    grades = [*grades, dataclasses.replace(grades[0], record=long)]
+    lines = table.lines(grades, grading.summarise(grades))[:3]
+    assert [len(re.split(" {2,}", line)) for line in lines] == [len(table.COLUMNS)] * 3
+    assert "accuracy" in lines[2]
 
 
 @pytest.mark.parametrize(("hits", "trials"), [(0, 5), (9, 10), (45, 50), (7, 7)])
