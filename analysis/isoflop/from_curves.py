@@ -10,12 +10,15 @@ import numpy as np
 
 from analysis.load import DataError, Runs
 
+KEPT = ("n_params", "width", "depth", "learning_rate", "seed")  # by which repeats of a run are known
+
 
 def from_curves(points: Runs, runs: Runs, budgets: Sequence[float]) -> Runs:
     """A row for each of `runs` at each of `budgets` (FLOPs, as `runs` count them) that lies within its curve.
 
     `points`: curves with `run_id`, `tokens` and `loss`. Losses are interpolated in ln loss over ln tokens; D and C are
-    shares of the run's. Raises DataError where no run passes a budget, or a run has no curve of two points.
+    shares of the run's. Of its other columns a row has `KEPT`. Raises DataError where no run passes a budget, or a run
+    has no curve of two points.
     """
     tokens, loss = points.numbers("tokens"), points.numbers("loss")
     there = np.isfinite(tokens) & (tokens > 0) & np.isfinite(loss) & (loss > 0)
@@ -36,5 +39,5 @@ def from_curves(points: Runs, runs: Runs, budgets: Sequence[float]) -> Runs:
         raise DataError(f"{points.source}: no run passes a budget; allowed: budgets within the curves")
     rows = np.array(found.pop("row"))
     columns = {name: np.array(values) for name, values in found.items()}
-    own = {"run_id": np.array(runs.names())[rows], "n_params": runs["n_params"][rows]}
+    own = {"run_id": np.array(runs.names())[rows]} | {name: runs[name][rows] for name in KEPT if name in runs}
     return Runs({**own, **columns, "flops": columns["budget"]}, f"the curves of {runs.source}")

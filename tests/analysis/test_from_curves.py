@@ -5,6 +5,7 @@ import pytest
 
 from analysis.isoflop.from_curves import from_curves
 from analysis.load import DataError, Runs
+from analysis.uncertainty import seed_noise
 
 SIZES, TOKENS = np.array([1e4, 3e4]), np.array([2e6, 1e6])
 
@@ -36,6 +37,16 @@ def test_runs_are_read_where_they_had_spent_each_budget():
     assert found["tokens"] == pytest.approx(found["budget"] / (6 * found["n_params"]))
     assert found["loss"] == pytest.approx(loss_at(found["n_params"], found["tokens"]))
     assert found["flops"] == pytest.approx(found["budget"])
+
+
+def test_rows_say_of_whom_they_are_a_repeat():
+    points, runs = tables()
+    shapes = runs.with_columns(width=np.array([8, 8]), depth=np.array([2, 2]), seed=np.array([0, 1]))
+    both = shapes.with_columns(learning_rate=np.array([0.1, 0.1]), n_params=np.full(2, 1e4), flops=np.full(2, 6e10))
+    found = from_curves(points, both, (6e9, 6e10))
+    pairs = np.log(found["loss"][:2] / found["loss"][2:])
+    assert seed_noise(found)["sd"] == pytest.approx(np.sqrt((pairs**2).mean() / 2))
+    assert seed_noise(found)["groups"] == 2
 
 
 def test_budgets_are_counted_as_the_runs_count():

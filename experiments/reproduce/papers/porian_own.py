@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from analysis.isoflop import Isoflop
 
 PAPER_SCALE = "RefinedWeb, C 1.25e16 to 2.56e19"
-NOISE = 0.004  # sd of ln loss of one run, as repeated seeds of this family show it; theirs is .002 to .01 nats
 SPAN = 32  # of the budgets at which curves are read, the largest over the smallest
+WHOLE_STEPS = 0.02  # of a budget: by how much the runs that spend it may differ
 N_BUDGETS = 5
 NEITHER, WHOLE = ("n_non_embedding", "non_embedding"), ("n_params", "flops")
 SMALL = (
@@ -26,19 +26,21 @@ SMALL = (
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """One mend: what it is called, whose runs show it, how N and C are counted, the paper's exponent and its role."""
+    """One mend: what it is called, whose runs show it, how N and C are counted, the paper's exponent and its role;
+    `curves`: a run serves every budget, read along its curve."""
 
     mend: str
     sweep: str
     counts: tuple[str, str]
     theirs: float
     role: str
+    curves: bool = False
 
 
 STEPS = (
-    Step("long warm-up, no head", "porian_fixed", NEITHER, 0.83377, "ink"),
-    Step("head counted", "porian_fixed", WHOLE, 0.70090, "approach1"),
-    Step("short warm-up", "porian_short", WHOLE, 0.60353, "approach2"),
+    Step("long warm-up, no head", "porian_fixed", NEITHER, 0.83377, "ink", curves=True),
+    Step("head counted", "porian_fixed", WHOLE, 0.70090, "approach1", curves=True),
+    Step("short warm-up", "porian_short", WHOLE, 0.60353, "approach2", curves=True),
     Step("cosine to the horizon", "porian_cosine", WHOLE, 0.57142, "approach3"),
     Step("rates tuned", "porian_tuned", WHOLE, 0.49703, "warning"),
 )
@@ -78,7 +80,7 @@ def staircase(own: Own) -> Result:
 
 
 def _minima(workdir: Path, step: Step, bootstrap: int) -> "Isoflop":
-    """N* over C in one sweep, by Akima's interpolation. Where there is one budget, its curves are read at several."""
+    """N* over C in one sweep, by Akima's interpolation."""
     from analysis.isoflop import isoflop
     from analysis.isoflop.from_curves import from_curves
     from analysis.options import Options
@@ -87,10 +89,15 @@ def _minima(workdir: Path, step: Step, bootstrap: int) -> "Isoflop":
     params, flops = step.counts
     options = Options(params_convention=params, flops_convention=flops)
     runs = runs_of(workdir, options)
-    if len(np.unique(runs["budget"])) == 1:
-        most = float(runs["flops"].min())
+    if step.curves:
+        most = _largest(runs_of(workdir, Options())["flops"], runs["flops"])
         runs = from_curves(curves_of(workdir, options), runs, np.geomspace(most / SPAN, most, N_BUDGETS).tolist())
-    return isoflop(runs, "akima", bootstrap=bootstrap, noise=NOISE)
+    return isoflop(runs, "akima", bootstrap=bootstrap)
+
+
+def _largest(spent: np.ndarray, counted: np.ndarray) -> float:
+    """The largest budget, as `counted`, that all runs pass which were trained for the largest whole one."""
+    return float(counted[spent > (1 - WHOLE_STEPS) * spent.max()].min())
 
 
 def _scale(found: "Isoflop") -> str:

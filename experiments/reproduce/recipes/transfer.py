@@ -16,12 +16,12 @@ SIZES = {
 }
 CHANGES = {
     "smoke": {"sweep.widths": (8, 16), "sweep.lr_multipliers": (3.0,), "train.eval_tokens": 16384},
-    "cpu": {"sweep.widths": (16, 32, 64), "sweep.lr_multipliers": (0.33, 1.0, 3.0)},
+    "cpu": {"sweep.widths": (16, 32, 64), "sweep.lr_multipliers": (0.33, 1.0, 3.0, 9.0)},
 }
 
 
 def runs(scale: str, workdir: Path) -> "Iterator[Summary]":
-    """The sources, then the arms, from scratch and from them; at cpu scale 132 runs."""
+    """The sources, then the arms, from scratch and from them; at cpu scale 174 runs."""
     from experiments.configs import fine_tuning
     from scaling_laws.config import replace
 
