@@ -5,13 +5,13 @@
 
 Stop it at any time: the same command goes on from the last checkpoint, which Ctrl-C writes first. Exit code 0 when
 the run has finished, 3 when it went bad (diverged, dead, spiked: its row is kept), 130 after Ctrl-C, 75 after SIGTERM
-(for a scheduler that starts it again), 2 for bad input.
+(for a scheduler that starts it again), 2 for bad input. Registered forecasts that the run answers are graded.
 """
 
 from pathlib import Path
 from typing import Any
 
-from experiments import cli
+from experiments import cli, landed
 from scaling_laws import command
 from scaling_laws.config import RunConfig, identity, run_part
 from scaling_laws.interrupts import Asked, interruptible
@@ -26,10 +26,12 @@ def run() -> int:
     """The run that the command line asks for."""
     config, workdir = run_part(cli.config()), cli.workdir()
     validate_run(config)
+    forecasts = landed.ledger_for(workdir)
     row = train_once(config, workdir)
     if isinstance(row, Asked):
         return command.stopped(row.terminated)
     print(summary(row))
+    landed.tell(forecasts, workdir)
     return 0 if row["status"] == "finished" else WENT_BAD
 
 
