@@ -17,7 +17,10 @@ PAPER_SCALE = "RefinedWeb, C 1.25e16 to 2.56e19"
 SPAN = 32  # of the budgets at which curves are read, the largest over the smallest
 WHOLE_STEPS = 0.02  # of a budget: by how much the runs that spend it may differ
 N_BUDGETS = 5
+ASIDE = 0.15  # of the way from one step to the next
+METHODS = {"akima": "", "log_parabola": ", by parabolas"}  # the paper's first; how its rows are told apart
 NEITHER, WHOLE = ("n_non_embedding", "non_embedding"), ("n_params", "flops")
+TAKEN = "taken off a: "
 SMALL = (
     "a millionth of their compute: local slopes over a decade and a half, of models that are mostly embedding and "
     "head, at other rates, batches and warm-ups than theirs"
@@ -38,49 +41,60 @@ class Step:
 
 
 STEPS = (
-    Step("long warm-up, no head", "porian_fixed", NEITHER, 0.83377, "ink", curves=True),
+    Step("Kaplan's setting", "porian_fixed", NEITHER, 0.83377, "ink", curves=True),
     Step("head counted", "porian_fixed", WHOLE, 0.70090, "approach1", curves=True),
     Step("short warm-up", "porian_short", WHOLE, 0.60353, "approach2", curves=True),
-    Step("cosine to the horizon", "porian_cosine", WHOLE, 0.57142, "approach3"),
+    Step("cosine matched", "porian_cosine", WHOLE, 0.57142, "approach3"),
     Step("rates tuned", "porian_tuned", WHOLE, 0.49703, "warning"),
 )
 MENDS = {step.mend: before for before, step in itertools.pairwise(STEPS)}
 
 
 def staircase(own: Own) -> Result:
-    """Figure 1 on own runs: the exponent of N* in C after each mend."""
+    """Figure 1 on own runs: the exponent of N* in C after each mend, by Akima's minima as theirs and by parabolas."""
     from analysis.figures.chart import Axis, Drawing, Panel
+
+    found = {
+        method: {step.mend: _minima(own.workdirs[step.sweep], step, method, own.bootstrap) for step in STEPS}
+        for method in METHODS
+    }
+    quantities = [one for method in METHODS for one in _quantities(found[method], METHODS[method])]
+    notes = [f"{one.name.removeprefix(TAKEN)}: {_direction(one.interval)}" for one in quantities if TAKEN in one.name]
+    compute, sizes = Axis("training compute C (FLOPs)"), Axis("optimal parameters N*", si=True)
+    layers = [layer for step in STEPS for layer in _line(step, found["akima"][step.mend])]
+    subtitle = "After Porian et al. 2024, figure 1: each setting mends one thing more. Bars of 90 %."
+    counted = "By Akima's interpolation. Without the head, N and C leave out the embedding as well."
+    lines = Panel(compute, sizes, tuple(layers))
+    drawings = (
+        Drawing("staircase", "From Kaplan's exponent to Chinchilla's on own runs", subtitle, (_stairs(found),)),
+        Drawing("minima", "N* over C under five settings", counted, (lines,)),
+    )
+    edges = [f"{mend}: {note}" for mend, one in found["akima"].items() for note in one.notes if "edge" in note]
+    return Result(drawings, tuple(quantities), (*notes, *edges))
+
+
+def _quantities(found: "dict[str, Isoflop]", method: str) -> list[Quantity]:
+    """The exponents after each mend, and what each takes off."""
     from experiments.reproduce import own_study
 
-    found = {step.mend: _minima(own.workdirs[step.sweep], step, own.bootstrap) for step in STEPS}
-    quantities, notes = [], []
+    quantities = []
     for step in STEPS:
         here = found[step.mend]
         about = (PAPER_SCALE, _scale(here), SMALL)
-        quantities.append(Quantity(f"a: {step.mend}", step.theirs, here.a, here.a_interval, None, *about))
+        quantities.append(Quantity(f"a: {step.mend}{method}", step.theirs, here.a, here.a_interval, None, *about))
     for step in STEPS[1:]:
         before = MENDS[step.mend]
         old, new = found[before.mend], found[step.mend]
         both = [one.line_samples[:, 1] for one in (old, new) if len(one.line_samples)]
         inside = own_study.interval(both[0] - both[1], new.level) if len(both) == 2 else None
         about = (PAPER_SCALE, _scale(new), SMALL)
-        taken = Quantity(f"taken off a: {step.mend}", before.theirs - step.theirs, old.a - new.a, inside, None, *about)
-        quantities.append(taken)
-        notes.append(f"{step.mend}: {_direction(inside)}")
-    compute, sizes = Axis("training compute C (FLOPs)"), Axis("optimal parameters N*", si=True)
-    layers = [layer for step in STEPS for layer in _line(step, found[step.mend])]
-    drawings = (
-        Drawing("staircase", "From Kaplan's exponent to Chinchilla's on own runs (after Porian et al. 2024, figure 1)",
-                "Each setting mends one thing more; bars of 90 %, minima by Akima's interpolation.", (_stairs(found),)),
-        Drawing("minima", "N* over C under five settings", "Without the head, N and C leave out the embedding as well.",
-                (Panel(compute, sizes, tuple(layers)),)),
-    )  # fmt: skip
-    edges = [f"{mend}: {note}" for mend, one in found.items() for note in one.notes if "edge" in note]
-    return Result(drawings, tuple(quantities), (*notes, *edges))
+        name, theirs = f"{TAKEN}{step.mend}{method}", before.theirs - step.theirs
+        quantities.append(Quantity(name, theirs, old.a - new.a, inside, None, *about))
+    return quantities
 
 
-def _minima(workdir: Path, step: Step, bootstrap: int) -> "Isoflop":
-    """N* over C in one sweep, by Akima's interpolation."""
+def _minima(workdir: Path, step: Step, method: str, bootstrap: int) -> "Isoflop":
+    """N* over C in one sweep."""
     from analysis.isoflop import isoflop
     from analysis.isoflop.from_curves import from_curves
     from analysis.options import Options
@@ -92,7 +106,7 @@ def _minima(workdir: Path, step: Step, bootstrap: int) -> "Isoflop":
     if step.curves:
         most = _largest(runs_of(workdir, Options())["flops"], runs["flops"])
         runs = from_curves(curves_of(workdir, options), runs, np.geomspace(most / SPAN, most, N_BUDGETS).tolist())
-    return isoflop(runs, "akima", bootstrap=bootstrap)
+    return isoflop(runs, method, bootstrap=bootstrap)
 
 
 def _largest(spent: np.ndarray, counted: np.ndarray) -> float:
@@ -113,18 +127,24 @@ def _direction(inside: tuple[float, float] | None) -> str:
     return "moves a down, as in the paper" if inside[0] > 0 else "moves a up, against the paper"
 
 
-def _stairs(found: "dict[str, Isoflop]") -> "Panel":
+def _stairs(found: "dict[str, dict[str, Isoflop]]") -> "Panel":
     from analysis.figures.chart import Axis, Layer, Panel
 
     place = np.arange(len(STEPS), dtype=float)
-    here = np.array([found[step.mend].a for step in STEPS])
-    bars = np.array([found[step.mend].a_interval or (np.nan, np.nan) for step in STEPS]).T
+    akima, parabola = (_slopes(found[method]) for method in METHODS)
     layers = (
-        Layer("line", "stairs", place, here, role="law", mark="thin", legend=False),
-        Layer("points", "own runs, 90 %", place, here, *bars, role="law", mark="dot"),
+        Layer("line", "stairs", place, akima[0], role="law", mark="thin", legend=False),
+        Layer("points", "own runs, Akima's minima, 90 %", place, *akima, role="law", mark="dot"),
+        Layer("points", "own runs, parabolas, 90 %", place + ASIDE, *parabola, role="approach2", mark="dot"),
         Layer("points", "Porian et al., RefinedWeb", place, np.array([step.theirs for step in STEPS]), mark="hollow"),
     )
     return Panel(Axis("", categories=tuple(step.mend for step in STEPS)), Axis("a of N* ~ C^a", log=False), layers)
+
+
+def _slopes(found: "dict[str, Isoflop]") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(S,) exponents of the steps and the ends of their intervals."""
+    ends = np.array([found[step.mend].a_interval or (np.nan, np.nan) for step in STEPS])
+    return np.array([found[step.mend].a for step in STEPS]), ends[:, 0], ends[:, 1]
 
 
 def _line(step: Step, found: "Isoflop") -> "list[Layer]":

@@ -23,7 +23,7 @@ STAGES = ("fixed", "short", "cosine", "tuned")
 BUDGETS = {"smoke": (2e9, 4e9, 8e9, 1.6e10), "cpu": (5e10, 1.2e11, 2.8e11, 6.7e11, 1.6e12)}
 WARMUP = {"smoke": {"fixed": 40, "short": 5}, "cpu": {"fixed": 500, "short": 20}}  # steps
 RATE = 0.01  # of all sizes: the rule's for the best model of 1.6e12 FLOPs
-SEEDS = {"smoke": (0,), "cpu": (0, 1, 2)}
+SEEDS = {"smoke": dict.fromkeys(STAGES, 1), "cpu": {"fixed": 2, "short": 2, "cosine": 3, "tuned": 3}}  # of a size
 # (width, depth): the last of BUDGETS that the size is trained to, its place from the end
 SIZES: dict[str, dict[tuple[int, int], int]] = {
     "smoke": {(4, 2): 1, (8, 2): 1, (12, 2): 1, (16, 2): 1},
@@ -41,8 +41,8 @@ def recipe(stage: str) -> Callable[[str], ExperimentConfig]:
 
     def config(scale: str) -> ExperimentConfig:
         base = {"smoke": demo_smoke, "cpu": demo}[scale].get_config()
-        changes = {"sweep.budgets": BUDGETS[scale], "sweep.seeds": SEEDS[scale], "sweep.extra_seeds": ()}
-        changes |= {"sweep.lr_check": False}
+        changes = {"sweep.budgets": BUDGETS[scale], "sweep.seeds": tuple(range(SEEDS[scale][stage]))}
+        changes |= {"sweep.extra_seeds": (), "sweep.lr_check": False}
         if stage != "tuned":
             changes |= {"sweep.rule": "", "optimizer.learning_rate": RATE}
             changes |= {"train.batch_size": 2 * base.train.batch_size}
@@ -66,5 +66,5 @@ def _runs(experiment: ExperimentConfig, scale: str) -> tuple[str, ...]:
         run = run_part(replace(experiment, {"model.width": width, "model.depth": depth}))
         counts = families.count_run(run, task)
         steps = whole_steps(BUDGETS[scale][-last], counts, experiment.train.batch_size * task.targets)
-        found += [f"{width}x{depth}x{steps}x{seed}" for seed in SEEDS[scale]]
+        found += [f"{width}x{depth}x{steps}x{seed}" for seed in experiment.sweep.seeds]
     return tuple(found)
