@@ -34,7 +34,7 @@ def call(case: Case, folder: Path) -> int:
 def _sweep(words: Sequence[str]) -> int:
     from experiments import cli, sweep
 
-    _keep_flags("workdir", "dry_run")
+    _keep_flags("workdir", "dry_run", "forecasts")
     return cli.call(sweep.run, ["sweep", *words])
 
 
@@ -50,7 +50,7 @@ def _train(words: Sequence[str]) -> int:
         print(config.identity(run, task.content_hash), "would be trained in", workdir)
         raise SystemExit(0)
 
-    _keep_flags("workdir")
+    _keep_flags("workdir", "forecasts")
     train.train_once = begun
     return cli.call(train.run, ["train", *words])
 

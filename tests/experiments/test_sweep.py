@@ -88,7 +88,7 @@ def workers(pid):
 def gone(pid):
     try:
         return Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] == "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # before it is opened, or while it is read
         return True
 
 
