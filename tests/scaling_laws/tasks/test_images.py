@@ -61,7 +61,11 @@ def test_no_package_no_digits_in_one_line(monkeypatch):
         load()
 
 
-@pytest.mark.parametrize("raw", [gzip.compress(b"1,2\n3"), gzip.compress(b"0,0"), b"\x1f\x8bdamage"])
+@pytest.mark.parametrize(
+    "raw",
+    [gzip.compress(b"1,2\n3"), gzip.compress(b"0,0"), b"\x1f\x8bdamage"],
+    ids=["ragged", "too short", "no gzip"],  # what is compressed has the second in it, and so would the test's name
+)
 def test_a_damaged_file_of_digits_is_refused(monkeypatch, raw):
     monkeypatch.setattr(images, "sklearn_file", lambda *_: raw)
     with pytest.raises(ConfigError, match=r"^task\.path: digits, scikit-learn's digits\.csv\.gz, is damaged \(.*\)$"):
