@@ -18,13 +18,20 @@ def seal(record: Mapping[str, Any]) -> bytes:
 
 def unseal(line: bytes) -> dict[str, Any] | None:
     """The record of a line without its newline; None when the line does not match its checksum, or is no record."""
-    body = line[BODY_AT:]
-    if line[:BODY_AT] != OPENING + _digest(body) + b'",':
+    body = unsealed(line)
+    if body is None:
         return None
     try:
         return json.loads(b"{" + body)
     except (ValueError, RecursionError):  # somebody else's checksum: ours stands before JSON alone
         return None
+
+
+def unsealed(line: bytes) -> bytes | None:
+    """What follows the checksum in a line without its newline: the record's JSON but for its opening brace; None when
+    the line does not match its checksum."""
+    body = line[BODY_AT:]
+    return body if line[:BODY_AT] == OPENING + _digest(body) + b'",' else None
 
 
 def _digest(body: bytes) -> bytes:

@@ -4,26 +4,30 @@ Each line is JSON and begins with the checksum of the rest of it, so that every 
 tail costs nothing before it, and a damaged line in the middle costs only the run that it held.
 """
 
+import contextlib
 import dataclasses
 import fcntl
 import hashlib
+import io
 import itertools
+import json
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from scaling_laws import provenance
 from scaling_laws.disk import sync_folder
-from scaling_laws.sealed import seal, unseal
+from scaling_laws.sealed import seal, unseal, unsealed
 from scaling_laws.table.schema import ABSENT, CURVE_COLUMNS, RUN_COLUMNS, VERSION, TableError, check_version, checked
 
 JOURNAL = "journal.jsonl"
 LOCK = "journal.lock"
 
 Say = Callable[[str], None]
+_RUN, _CURVES, _DECODER = b'"run":', (',"curve":[{', ',"curve":[]}'), json.JSONDecoder()
 
 
 def warn(line: str) -> None:
@@ -48,26 +52,52 @@ class Contents:
     damage: tuple[Damage, ...]
     end: int
 
-    def latest(self) -> dict[str, dict[str, Any]]:
-        """run_id -> its last record: a later row supersedes an earlier one."""
-        return {record["run"]["run_id"]: record for record in self.records}
+
+class Scan:
+    """The records in the lines of a journal, in order, one at a time; on the way `damage` fills and `end` moves on.
+
+    Without `curves` the curve of a record is neither parsed nor there. Raises TableError when a newer version wrote the
+    journal, or a line is no run.
+    """
+
+    def __init__(self, lines: Iterable[bytes], where: str, curves: bool = True):
+        self._lines, self._where, self._curves = lines, where, curves
+        self.damage: list[Damage] = []
+        self.end = 0
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        start = 0
+        for number, line in enumerate(self._lines, 1):
+            stop, text = start + len(line), line.removesuffix(b"\n")
+            record = (None if self._curves else _without_curve(text)) or unseal(text)
+            if record is None and text:
+                self.damage.append(Damage(number, start, stop))
+            elif record is not None:
+                self.end = stop
+                check_version(record.pop("version", VERSION), self._where)
+                if "run" in record:
+                    yield _run_record(record, f"{self._where}: line {number}")
+            start = stop
 
 
 def parse(data: bytes, where: str) -> Contents:
-    """All intact lines of a journal. Raises TableError when a newer version wrote it, or a line is no run."""
-    records, damage, start, end = [], [], 0, 0
-    for number, line in enumerate(data.split(b"\n"), 1):
-        stop = min(start + len(line) + 1, len(data))
-        record = unseal(line)
-        if record is None and line:
-            damage.append(Damage(number, start, stop))
-        elif record is not None:
-            end = stop
-            check_version(record.pop("version", VERSION), where)
-            if "run" in record:
-                records.append(_run_record(record, f"{where}: line {number}"))
-        start = stop
-    return Contents(tuple(records), tuple(damage), end)
+    """All intact lines of a journal. Raises as `Scan`."""
+    scan = Scan(io.BytesIO(data), where)
+    records = tuple(scan)
+    return Contents(records, tuple(scan.damage), scan.end)
+
+
+def _without_curve(line: bytes) -> dict[str, Any] | None:
+    """The record of an intact line but for its curve, which is most of it; None where that takes a closer look."""
+    body = unsealed(line)
+    if body is None or not body.startswith(_RUN):
+        return None
+    text = body.decode("ascii", "replace")  # as `seal` writes it
+    try:
+        run, at = _DECODER.raw_decode(text, len(_RUN))
+    except (ValueError, RecursionError):
+        return None
+    return {"run": run, "curve": []} if text.startswith(_CURVES, at) else None
 
 
 def _run_record(record: dict[str, Any], where: str) -> dict[str, Any]:
@@ -79,12 +109,21 @@ def _run_record(record: dict[str, Any], where: str) -> dict[str, Any]:
     return record
 
 
-def read(path: Path, say: Say = warn) -> Contents:
-    """The contents of a journal that may be in use; damaged lines are said aloud and left where they are."""
-    contents = parse(path.read_bytes(), str(path))
-    for bad in contents.damage:
+@contextlib.contextmanager
+def reading(path: Path, say: Say = warn, curves: bool = True) -> Iterator[Scan]:
+    """The records of a journal that may be in use; damaged lines are said in the end, and left where they are."""
+    with path.open("rb") as file:
+        scan = Scan(file, str(path), curves)
+        yield scan
+    for bad in scan.damage:
         say(f"{path}: line {bad.line} is damaged and left out ({bad.end - bad.start} bytes)")
-    return contents
+
+
+def read(path: Path, say: Say = warn) -> Contents:
+    """All of `reading`."""
+    with reading(path, say) as scan:
+        records = tuple(scan)
+    return Contents(records, tuple(scan.damage), scan.end)
 
 
 class Journal:
@@ -118,8 +157,8 @@ class Journal:
             os.close(self._lock)
             self._lock = -1
 
-    def append(self, row: Mapping[str, Any], curve: Sequence[Mapping[str, Any]] = ()) -> None:
-        """Add one run and its curve; on return it is on the disk.
+    def append(self, row: Mapping[str, Any], curve: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+        """Add one run and its curve; on return it is on the disk. Returns the row as it was written.
 
         Raises TableError when the row or a point does not fit the schema, when steps do not increase along the
         curve, or when the run has finished before.
@@ -131,48 +170,49 @@ class Journal:
             raise TableError(f"{where}: a point of another run; allowed: run_id {run['run_id']!r}")
         if any(late["step"] <= early["step"] for early, late in itertools.pairwise(points)):
             raise TableError(f"{where}: its steps do not increase; allowed: each step once, in order")
-        if run["run_id"] in self.finished_ids():
+        if self._latest.get(run["run_id"], {}).get("status") == "finished":
             raise TableError(f"run {run['run_id']}: finished in {self.path} already; a run is written once")
         record = {"run": run, "curve": [{k: v for k, v in point.items() if k != "run_id"} for point in points]}
         self._write(seal(record))
-        self._latest[run["run_id"]] = record
+        self._latest[run["run_id"]] = run
+        return run
 
     def finished_ids(self) -> set[str]:
         """run_id of every finished run."""
-        return {run_id for run_id, record in self._latest.items() if record["run"]["status"] == "finished"}
+        return {run_id for run_id, run in self._latest.items() if run["status"] == "finished"}
 
     def rows(self) -> list[dict[str, Any]]:
         """The last row of every run, in the order in which the runs first appeared; columns that the program of its
         time did not have are absent, or at their defaults."""
-        return [ABSENT | record["run"] for record in self._latest.values()]
+        return [ABSENT | run for run in self._latest.values()]
 
     def _open(self) -> int:
         file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         try:
-            data = self.path.read_bytes()
-            contents = parse(data, str(self.path))
-            self._repair(file, data, contents)
+            with self.path.open("rb") as lines:
+                scan = Scan(lines, str(self.path), curves=False)  # a later row supersedes an earlier one
+                self._latest = {record["run"]["run_id"]: record["run"] for record in scan}
+            self._repair(file, scan)
         except BaseException:
             os.close(file)
             raise
-        self._latest = contents.latest()
         return file
 
-    def _repair(self, file: int, data: bytes, contents: Contents) -> None:
-        for bad in contents.damage:
-            if bad.end <= contents.end:
+    def _repair(self, file: int, scan: Scan) -> None:
+        for bad in scan.damage:
+            if bad.end <= scan.end:
                 self._say(f"{self.path}: line {bad.line} is damaged; a run that it held counts as not done")
-        kept, tail = data[: contents.end], data[contents.end :]
+        tail = os.pread(file, os.fstat(file).st_size - scan.end, scan.end)
         if tail.strip(b"\n"):
             aside = _set_aside(self.workdir, tail)
             self._say(
                 f"{self.path}: its last {len(tail)} bytes are damaged; set aside in {aside.name}, all before kept"
             )
         if tail:
-            os.ftruncate(file, contents.end)
-        if not kept:
+            os.ftruncate(file, scan.end)
+        if not scan.end:
             _write_all(file, seal({"journal": "runs and their curves", "version": VERSION}))
-        elif not kept.endswith(b"\n"):  # torn between the line and its newline
+        elif os.pread(file, 1, scan.end - 1) != b"\n":  # torn between the line and its newline
             _write_all(file, b"\n")
         os.fsync(file)
         sync_folder(self.workdir)

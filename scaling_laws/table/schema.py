@@ -212,7 +212,8 @@ def checked(row: Mapping[str, Any], columns: tuple[Column, ...], where: str) -> 
     A number that is not finite becomes None where the column may be absent: a diverged run has no loss.
     Raises TableError on an unknown or missing column, a wrong type, or a value outside the choices.
     """
-    check_names(row, [column.name for column in columns], where)
+    if not row.keys() <= {column.name for column in columns}:
+        check_names(row, [column.name for column in columns], where)
     return {column.name: _value(row.get(column.name, column.default), column, where) for column in columns}
 
 

@@ -4,7 +4,9 @@ import hashlib
 import itertools
 import json
 import os
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -22,6 +24,7 @@ from scaling_laws.table.schema import (
 
 RUNS_FILE = "runs.parquet"
 CURVES_FILE = "curves.parquet"
+PART = 1000  # records whose Python values are held at a time
 JOURNAL_BYTES = b"scaling_laws.journal_bytes"  # how long the journal was that a Parquet file was made of
 
 
@@ -31,9 +34,10 @@ def compact(workdir: str | os.PathLike, say: Say = warn) -> None:
     path = folder / JOURNAL
     if not path.exists():
         raise TableError(f"{folder}: no {JOURNAL} to compact")
-    contents = journal.read(path, say)
-    for name, table in ((CURVES_FILE, _curves(contents)), (RUNS_FILE, _runs(contents))):
-        metadata = {**table.schema.metadata, JOURNAL_BYTES: str(contents.end).encode()}
+    with journal.reading(path, say) as scan:
+        runs, curves = _tables(scan)
+    for name, table in ((CURVES_FILE, curves), (RUNS_FILE, runs)):
+        metadata = {**table.schema.metadata, JOURNAL_BYTES: str(scan.end).encode()}
         packed.write(table.replace_schema_metadata(metadata), folder / name)
 
 
@@ -43,8 +47,11 @@ def read_runs(path: str | os.PathLike, say: Say = warn) -> pa.Table:
     `path`: a workdir (the journal, unless its Parquet is up to date), or a .parquet, .csv or .jsonl of these columns.
     Raises TableError when it is none of them, a newer version wrote it, a column is unknown, or a run is there twice.
     """
-    table = _read(Path(path), RUNS, RUNS_FILE, say).sort_by("run_id")
+    table = _read(Path(path), RUNS, RUNS_FILE, say)
     ids = table["run_id"].to_pylist()
+    if ids != sorted(ids):  # what this program wrote is sorted
+        table = table.sort_by("run_id")
+        ids.sort()
     for early, late in itertools.pairwise(ids):
         if early == late:
             raise TableError(f"{path}: run {late!r} is there twice; allowed: one row a run")
@@ -77,8 +84,13 @@ def _read_file(path: Path, schema: pa.Schema, say: Say) -> pa.Table:
     readers = {".parquet": _read_parquet, ".csv": _read_csv, ".jsonl": _read_jsonl}
     if path.suffix not in readers:
         raise TableError(f"{path}: unknown kind of file {path.suffix!r}; allowed: {', '.join(readers)}")
+    return _conformed(path, schema, lambda: readers[path.suffix](path, schema, say))
+
+
+def _conformed(path: Path, schema: pa.Schema, read: Callable[[], pa.Table]) -> pa.Table:
+    """What `read` finds in the file `path`, in exactly this schema."""
     try:
-        return _conform(readers[path.suffix](path, schema, say), schema, str(path))
+        return _conform(read(), schema, str(path))
     except (pa.ArrowException, OSError, UnicodeError, OverflowError) as error:  # Arrow raises all of these
         first = str(error).splitlines()[0]
         raise TableError(f"{path}: not a readable {path.suffix[1:]} of these columns: {first}") from error
@@ -102,9 +114,9 @@ def _read_workdir(folder: Path, schema: pa.Schema, file: Path, say: Say) -> pa.T
     made_of = int(said) if said.isdigit() else 0
     if made_of > size:
         say(f"{log}: has lost {made_of - size} bytes since {file.name} was made of it; the runs are read from that one")
-        return _read_file(file, schema, say)
+        return _conformed(file, schema, lambda: table)
     current = made_of == size and file.stat().st_mtime_ns > log.stat().st_mtime_ns
-    return _read_file(file if current else log, schema, say)
+    return _conformed(file, schema, lambda: table) if current else _read_file(log, schema, say)
 
 
 def _read_parquet(path: Path, schema: pa.Schema, say: Say) -> pa.Table:
@@ -126,8 +138,8 @@ def _read_jsonl(path: Path, schema: pa.Schema, say: Say) -> pa.Table:
     with path.open("rb") as file:
         checksummed = file.read(len(OPENING)) == OPENING
     if checksummed or path.name == JOURNAL:
-        contents = journal.read(path, say)
-        return _runs(contents) if schema is RUNS else _curves(contents)
+        with journal.reading(path, say, curves=schema is not RUNS) as scan:
+            return _tables(scan)[schema is not RUNS]
     from pyarrow import json as arrow_json
 
     return arrow_json.read_json(path)
@@ -148,12 +160,30 @@ def _conform(table: pa.Table, schema: pa.Schema, where: str) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
-def _runs(contents: journal.Contents) -> pa.Table:
-    rows = [record["run"] for record in contents.latest().values()]
-    return pa.Table.from_pylist(rows, schema=RUNS).sort_by("run_id")
+def _tables(records: Iterable[dict[str, Any]]) -> tuple[pa.Table, pa.Table]:
+    """Runs by run_id and points by run_id and step, of the last record of each run; a part of them at a time, whose
+    Python values take several times the room."""
+    ids: list[str] = []
+    lengths: list[int] = []
+    runs, curves = [RUNS.empty_table()], [CURVES.empty_table()]
+    for part in _parts(records):
+        ids += [record["run"]["run_id"] for record in part]
+        lengths += [len(record["curve"]) for record in part]
+        runs.append(pa.Table.from_pylist([record["run"] for record in part], schema=RUNS))
+        points = [{"run_id": record["run"]["run_id"], **point} for record in part for point in record["curve"]]
+        curves.append(pa.Table.from_pylist(points, schema=CURVES))
+    last = {run_id: i for i, run_id in enumerate(ids)}
+    order = [last[run_id] for run_id in sorted(last)]
+    begins = [0, *itertools.accumulate(lengths)]
+    points_of = [place for i in order for place in range(begins[i], begins[i + 1])]
+    return _picked(runs, order), _picked(curves, points_of)
 
 
-def _curves(contents: journal.Contents) -> pa.Table:
-    latest = contents.latest()
-    points = [{"run_id": run_id, **point} for run_id in sorted(latest) for point in latest[run_id]["curve"]]
-    return pa.Table.from_pylist(points, schema=CURVES)
+def _picked(parts: list[pa.Table], rows: list[int]) -> pa.Table:
+    return pa.concat_tables(parts).combine_chunks().take(pa.array(rows, pa.int64()))
+
+
+def _parts(records: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    remaining = iter(records)
+    while part := list(itertools.islice(remaining, PART)):
+        yield part

@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ from table_rows import a_curve, a_row
 
 from scaling_laws.sealed import seal
 from scaling_laws.table import VERSION, Journal, TableError, read_curves, read_runs
-from scaling_laws.table.journal import JOURNAL, parse
+from scaling_laws.table.journal import JOURNAL, Scan, parse
 
 N_RUNS = 3
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -155,6 +156,43 @@ def test_nothing_is_written_for_a_refused_row(tmp_path):
             with pytest.raises(TableError, match="r1"):
                 journal.append(row, curve)
         assert journal.path.read_bytes() == before
+
+
+def test_what_is_appended_comes_back_as_the_table_has_it(tmp_path):
+    with Journal(tmp_path) as journal:
+        row = journal.append(a_row(loss=float("nan")))
+        assert (row["loss"], row["spikes"]) == (None, 0)
+        assert journal.rows() == [row]
+    assert read_runs(tmp_path).to_pylist() == [row]
+
+
+def test_without_curves_the_same_runs_are_found_and_none_parsed(intact):
+    def scanned(curves):
+        scan = Scan(io.BytesIO(intact[:-3] + b"\n" + intact), "", curves)
+        return [(record["run"], bool(record["curve"])) for record in scan], scan.damage, scan.end
+
+    (whole, *rest), (runs, *same) = scanned(True), scanned(False)
+    assert rest == same
+    assert len(rest[0]) == 1
+    assert [run for run, _ in whole] == [run for run, _ in runs]
+    assert {points for _, points in whole} == {True}
+    assert {points for _, points in runs} == {False}
+
+
+def test_adding_a_run_costs_the_same_however_many_there_are(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda file: None)
+    with Journal(tmp_path) as journal:
+
+        def cost(first):
+            began = time.process_time()
+            for i in range(first, first + 100):
+                journal.append(a_row(run_id=f"r{i}"))
+            return time.process_time() - began
+
+        early = min(cost(first) for first in (0, 100, 200))
+        for i in range(300, 3000):
+            journal._latest[f"r{i}"] = a_row(run_id=f"r{i}")
+        assert min(cost(first) for first in (3000, 3100, 3200)) < 2 * early
 
 
 def test_a_second_opener_is_told_who_holds_the_workdir(tmp_path):

@@ -10,7 +10,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from table_rows import a_curve, a_row
 
-from scaling_laws.table import CURVES, RUNS, Journal, TableError, compact, packed, read_curves, read_runs, result_hash
+from scaling_laws.table import (
+    CURVES,
+    RUNS,
+    Journal,
+    TableError,
+    compact,
+    packed,
+    read_curves,
+    read_runs,
+    result_hash,
+    store,
+)
 from scaling_laws.table.schema import RUN_COLUMNS
 
 VALUES = {
@@ -51,6 +62,28 @@ def test_journal_and_parquet_give_back_what_was_written(tmp_path_factory, rows):
         assert table.to_pylist() == expected
         assert table.schema.equals(RUNS, check_metadata=True)
     assert read_curves(folder / "curves.parquet").equals(read_curves(folder / "journal.jsonl"))
+
+
+@pytest.mark.parametrize("part", [1, 2, 1000])
+def test_superseded_rows_are_left_out_with_their_curves_whatever_is_read_at_a_time(tmp_path, monkeypatch, part):
+    monkeypatch.setattr(store, "PART", part)
+    with Journal(tmp_path) as journal:
+        for name, points in [("b", 1), ("c", 3), ("a", 0), ("b", 2)]:
+            status = "failed" if points == 1 else "finished"
+            journal.append(a_row(run_id=name, status=status), a_curve(points))
+    compact(tmp_path)
+    for path in (tmp_path, tmp_path / "journal.jsonl"):
+        assert read_runs(path).select(["run_id", "status"]).to_pylist() == [
+            {"run_id": name, "status": "finished"} for name in "abc"
+        ]
+        points = read_curves(path).select(["run_id", "step"]).to_pylist()
+        assert [(point["run_id"], point["step"]) for point in points] == [
+            ("b", 10),
+            ("b", 20),
+            ("c", 10),
+            ("c", 20),
+            ("c", 30),
+        ]
 
 
 @pytest.fixture
