@@ -16,6 +16,12 @@ class Choices:
     def __init__(self, rule: Packing, options: tuple[Packing, ...] = ()):
         self.rule, self.options = rule, options
         self._found: dict[RunConfig, Packing] = {}
+        self._too_few: dict[RunConfig, int] = {}  # form -> how many runs waited when it was not worth a trial
+
+    @property
+    def always_alone(self) -> bool:
+        """Whether no run is ever packed, whatever waits."""
+        return self.rule == ALONE and not self.options
 
     def of(self, planned: PlannedRun) -> Packing:
         """How runs of that form are packed, as far as is known."""
@@ -26,11 +32,12 @@ class Choices:
 
         They are named once: the other workers go by the rule in the meantime.
         """
-        if not self.options or first.form in self._found:
+        if not self.options or first.form in self._found or len(waiting) <= self._too_few.get(first.form, -1):
             return ()
         alike = [each for each in waiting if each.program == first.program and each.form == first.form]
         fitting = tuple(option for option in self.options if option.size <= len(alike))
         if len(fitting) < 2 or sum(each.expected_seconds for each in alike) < WORTH:
+            self._too_few[first.form] = len(waiting)
             return ()
         self._found[first.form] = self.rule
         return fitting

@@ -5,16 +5,16 @@ the next start tries again; finished and diverged runs are never done again.
 """
 
 import dataclasses
+import functools
 import math
 import signal
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from scaling_laws.config import TaskConfig, trunk_steps
 from scaling_laws.interrupts import interruptible
-from scaling_laws.sweep import schedule, trunks
 from scaling_laws.sweep.choice import Choices
 from scaling_laws.sweep.messages import At, Died, Done, Failed, Ready, Said, Stopped, Tried, Unable
 from scaling_laws.sweep.meter import Display, Meter
@@ -23,12 +23,15 @@ from scaling_laws.sweep.planned import PlannedRun, TaskFacts
 from scaling_laws.sweep.pool import Pool, Worker
 from scaling_laws.sweep.show import plural
 from scaling_laws.sweep.summary import Row, Summary, describe_row
+from scaling_laws.sweep.waiting import Program, Waiting
 from scaling_laws.table import SETTLED, Journal
 from scaling_laws.train import saved
 
 Say = Callable[[str], None]
 More = Callable[[list[Row]], Iterable[PlannedRun]]
 ATTEMPTS = 2  # of a run whose worker dies under it
+LOOK_EVERY = 1.0  # seconds between two looks at workers that say nothing
+ASKING, SLOW = 0.05, 2e-3  # most of the parent's time that `more` may take, where a call takes more than SLOW seconds
 
 
 class SweepError(ValueError):
@@ -63,10 +66,11 @@ def execute(
     """Do every run that the journal does not hold as finished or diverged, packed by `choices` (default: alone).
 
     `more` gets all settled rows, and those that failed now, after each row and names further runs; one named before is
-    not repeated. On the first Ctrl-C (or SIGTERM) workers write checkpoints, within `limits.stop` or not at all, and
-    the summary says `interrupted`; the second raises KeyboardInterrupt. A worker that hangs (`limits.hang`) is ended as
-    if it had died. `facts` are those of every run's task but for `others`. Raises SweepError when no worker can be kept
-    alive, the disk takes no more or the text has changed.
+    not repeated. Where it takes long it is asked after several rows at once, and before the end. On the first Ctrl-C
+    (or SIGTERM) workers write checkpoints, within `limits.stop` or not at all, and the summary says `interrupted`; the
+    second raises KeyboardInterrupt. A worker that hangs (`limits.hang`) is ended as if it had died. `facts` are those
+    of every run's task but for `others`. Raises SweepError when no worker can be kept alive, the disk takes no more or
+    the text has changed.
     """
     sweep = _Execution(facts, pool, journal, say, limits)
     sweep.more, sweep.choices, sweep.others = more, choices or sweep.choices, others
@@ -78,7 +82,7 @@ def execute(
                 sweep.stop()
             sweep.advance()
         sweep.display.clear()
-        sweep.drop_trunks()
+        sweep.drop_trunks(list(sweep.trunks))
         return dataclasses.replace(sweep.summary(), terminated=sweep.stopping and asked_to_stop.terminated)
 
 
@@ -92,12 +96,14 @@ class _Execution:
         self.rows = {row["run_id"]: row for row in journal.rows() if row["status"] in SETTLED}
         self.known: set[str] = set()
         self.trunks: set[str] = set()
-        self.waiting: list[PlannedRun] = []
+        self.waiting = Waiting()
+        self.n_running = 0
         self.lost: dict[str, int] = {}
         self.alone: set[str] = set()  # runs that are not to be packed again
         self.done: list[Row] = []
         self.skipped = 0
-        self.stopping = False
+        self.stopping, self.unasked, self.news = False, False, True
+        self.ask_at = self.look_at = -math.inf
         self.began = time.monotonic()
         self.start_seconds = self.write_seconds = 0.0
         self.meter = Meter()
@@ -116,20 +122,23 @@ class _Execution:
             if planned.run_id in self.rows:
                 self.skipped += 1
             else:
-                self.waiting.append(planned)
+                self.waiting.add(planned)
                 self.meter.add(planned)
 
     def ask_for_more(self) -> None:
-        if not self.stopping:
-            self.add(self.more(list(self.rows.values())))
-
-    @property
-    def running(self) -> list[PlannedRun]:
-        return [planned for each in self.pool.workers for planned in each.jobs]
+        """Ask; later where that is slow, was done just now, and idle workers find something to do meanwhile."""
+        began = time.monotonic()
+        self.unasked = not self.stopping
+        if self.stopping or (began < self.ask_at and self.waiting):
+            return
+        self.unasked = False
+        self.add(self.more(list(self.rows.values())))
+        took = time.monotonic() - began
+        self.ask_at = began + took / ASKING if took > SLOW else -math.inf
 
     @property
     def active(self) -> bool:
-        return bool(self.running) or (bool(self.waiting) and not self.stopping)
+        return bool(self.n_running) or (bool(self.waiting) and not self.stopping)
 
     def stop(self) -> None:
         self.stopping, self.stop_by = True, time.monotonic() + self.limits.stop
@@ -138,12 +147,18 @@ class _Execution:
 
     def advance(self) -> None:
         """Hand out runs, then hear what the workers have to say for at most half a second."""
-        if not self.stopping:
+        now = time.monotonic()
+        if not self.stopping and (self.news or now >= self.look_at):
             self._hand_out()
+        self.news = False
         for each, message in self.pool.events(timeout=0.5):
             self._take(each, message)
-        self._end_the_stuck(time.monotonic())
-        self.display.tick(f"{len(self.running)} running, {len(self.waiting)} waiting")
+        if self.unasked:
+            self.ask_for_more()
+        if now >= self.look_at:
+            self._end_the_stuck(time.monotonic())
+            self.look_at = now + LOOK_EVERY
+        self.display.tick(f"{self.n_running} running, {len(self.waiting)} waiting")
 
     def _end_the_stuck(self, now: float) -> None:
         """Workers that hang, or that have not stopped in time: their runs go on from the checkpoints they have."""
@@ -155,29 +170,42 @@ class _Execution:
                 each.end(f"said nothing for {now - each.heard:.0f} s and was ended")
 
     def _hand_out(self) -> None:
-        self.pool.start(len(self.waiting) + len(self.running))
+        self.pool.start(len(self.waiting) + self.n_running)
         if self.pool.exhausted:
             raise SweepError("every worker ended before it was ready; its own message stands above")
-        for each in self.pool.workers:
-            ready = trunks.ready(self.waiting, self.running) if each.idle else []
-            if ready:
-                elsewhere = set().union(*(other.compiled for other in self.pool.workers if other is not each))
-                ahead = trunks.seconds_ahead(self.waiting)
-                first = schedule.choose(ready, each.compiled, elsewhere, len(self.pool.workers), ahead)
-                self._hand_to(each, first, ready)
+        for each in self.pool.workers if self.waiting else ():
+            if each.idle:
+                first = self.waiting.choose(
+                    each.compiled, functools.partial(self._compiled_by_others, each), len(self.pool.workers)
+                )
+                if first is None:
+                    return
+                self._hand_to(each, first)
 
-    def _hand_to(self, each: Worker, first: PlannedRun, ready: list[PlannedRun]) -> None:
+    def _compiled_by_others(self, each: Worker) -> set[Program]:
+        return set().union(*(other.compiled for other in self.pool.workers if other is not each))
+
+    def _hand_to(self, each: Worker, first: PlannedRun) -> None:
         """`first` to an idle worker, with others that are ready where they are packed; or its form to be tried out."""
         pack, packing = [first], ALONE
-        if first.run_id not in self.alone:
-            fit = [planned for planned in ready if planned.run_id not in self.alone]
+        if not self.choices.always_alone and first.run_id not in self.alone:
+            fit = [planned for planned in self.waiting.alike(first) if planned.run_id not in self.alone]
             if options := self.choices.to_try(first, fit):
                 self.pool.try_out(each, first, options)
                 return
             packing = self.choices.of(first)
             pack = packing.choose(first, fit, self._saved_step)
-        self.waiting = [planned for planned in self.waiting if planned not in pack]
-        self.pool.assign(each, pack, packing, {one.run_id for one in pack if trunks.has_longer(one, self.waiting)})
+        self.waiting.take(pack)
+        self.n_running += len(pack)
+        self.pool.assign(each, pack, packing, {one.run_id for one in pack if self.waiting.has_longer(one)})
+
+    def _end(self, each: Worker, ended: Collection[PlannedRun]) -> None:
+        """These runs of a worker run no more."""
+        gone = {planned.run_id for planned in ended}
+        each.jobs = [planned for planned in each.jobs if planned.run_id not in gone]
+        self.n_running -= len(ended)
+        for planned in ended:
+            self.waiting.release(planned)
 
     def _saved_step(self, planned: PlannedRun) -> int:
         """The step from which a run will go on."""
@@ -187,15 +215,15 @@ class _Execution:
             own += [step for step in shared if step <= trunk_steps(planned.run)]
         return max(own, default=0)
 
-    def drop_trunks(self) -> None:
-        """Remove the checkpoints of trunks from which no run is to begin any more."""
-        if not self.stopping:
-            needed = {planned.trunk for planned in (*self.waiting, *self.running)}
-            for trunk in self.trunks - needed:
+    def drop_trunks(self, trunks: Collection[str]) -> None:
+        """Remove the checkpoints of those of these trunks from which no run is to begin any more."""
+        for trunk in [] if self.stopping else trunks:
+            if trunk in self.trunks and not self.waiting.needs(trunk):
                 saved.drop(saved.folder(self.journal.workdir, trunk))
-            self.trunks &= needed
+                self.trunks.discard(trunk)
 
     def _take(self, each: Worker, message: Any) -> None:
+        self.news |= not isinstance(message, At | Said)
         match message:
             case Ready(seconds):
                 self.start_seconds += seconds
@@ -213,13 +241,14 @@ class _Execution:
             case Unable(reason):
                 raise SweepError(reason)
             case Stopped():
-                each.jobs = []
+                self._end(each, each.jobs)
             case Died(exit_code):
                 self._died(each, exit_code)
 
     def _failed(self, each: Worker, reason: str) -> None:
         """A run that raises is a failed row; of a pack nobody knows which one it was, so each is tried alone."""
-        pack, each.jobs = each.jobs, []
+        pack = each.jobs
+        self._end(each, pack)
         if len(pack) == 1:
             self._record(self._failed_row(pack[0], reason, each.name), [])
         elif pack:
@@ -227,11 +256,13 @@ class _Execution:
             self._try_alone(pack)
 
     def _try_alone(self, pack: list[PlannedRun]) -> None:
-        self.alone |= {planned.run_id for planned in pack}
-        self.waiting += pack
+        for planned in pack:
+            self.alone.add(planned.run_id)
+            self.waiting.add(planned)
 
     def _died(self, each: Worker, exit_code: int | None) -> None:
-        pack, each.jobs, each.trial = each.jobs, [], None
+        pack, each.trial = each.jobs, None
+        self._end(each, pack)
         if self.stopping or not pack:
             return
         how = each.ended or _how(exit_code)
@@ -245,22 +276,22 @@ class _Execution:
             self._record(self._failed_row(planned, f"worker {how}, {ATTEMPTS} times", each.name), [])
         else:
             self.say(f"{planned.run_id}: {each.name} {how}; the run is tried once more")
-            self.waiting.append(planned)
+            self.waiting.add(planned)
 
     def _finish(self, each: Worker, row: Row, curve: list[Row]) -> None:
-        each.jobs = [planned for planned in each.jobs if planned.run_id != row["run_id"]]
+        self._end(each, [planned for planned in each.jobs if planned.run_id == row["run_id"]])
         self._record(row, curve)
 
     def _record(self, row: Row, curve: list[Row]) -> None:
         began = time.monotonic()
-        self.journal.append(row, curve)
+        row = self.journal.append(row, curve)
         self.write_seconds += time.monotonic() - began
         self.rows[row["run_id"]] = row
         self.done.append(row)
         self.meter.finished(row)
-        self.say(describe_row(row, len(self.known) - len(self.waiting) - len(self.running), len(self.known)))
+        self.say(describe_row(row, len(self.known) - len(self.waiting) - self.n_running, len(self.known)))
         self.ask_for_more()
-        self.drop_trunks()
+        self.drop_trunks([row["trunk"]])
 
     def _failed_row(self, planned: PlannedRun, reason: str, worker: str) -> Row:
         facts = self.others.get(planned.run.task, self.facts)

@@ -18,49 +18,45 @@ class Meter:
     def __init__(self, clock: Callable[[], float] = time.monotonic):
         self._clock, self._began = clock, clock()
         self._planned: dict[str, PlannedRun] = {}
-        self._steps: dict[str, int] = {}
         self._done: dict[str, float] = {}
+        self._flops, self.total, self.done = False, 0.0, 0.0  # work of all runs of this start; what of it is done
 
     def add(self, planned: PlannedRun) -> None:
-        """A run is to be done."""
+        """A run is to be done, which was not before."""
         self._planned[planned.run_id] = planned
+        self._flops |= bool(planned.flops)
+        self.total += _work(planned)
 
     def at(self, run_id: str, step: int) -> None:
         """A run has reached a step."""
         planned = self._planned[run_id]
         own = (step - planned.begins_at) / (planned.run.train.steps - planned.begins_at)
-        self._done[run_id] = _work(planned) * min(1.0, max(0.0, own))
+        self._set(run_id, _work(planned) * min(1.0, max(0.0, own)))
 
     def finished(self, row: Mapping[str, Any]) -> None:
         """A run has ended, with whatever status: nothing of it is left to do."""
-        self._done[row["run_id"]] = _work(self._planned[row["run_id"]])
+        self._set(row["run_id"], _work(self._planned[row["run_id"]]))
 
-    @property
-    def total(self) -> float:
-        """The work of all runs of this start."""
-        return sum(_work(planned) for planned in self._planned.values())
+    def _set(self, run_id: str, done: float) -> None:
+        self.done += done - self._done.get(run_id, 0.0)  # not summed anew: a step is told twice a second by each worker
+        self._done[run_id] = done
 
     @property
     def unit(self) -> str:
         """What is counted."""
-        return "FLOP" if any(planned.flops for planned in self._planned.values()) else "targets"
-
-    @property
-    def done(self) -> float:
-        """What of it is done."""
-        return sum(self._done.values())
+        return "FLOP" if self._flops else "targets"
 
     @property
     def share(self) -> float:
         """Share of it that is done, 0 to 1."""
-        return self.done / self.total if self.total else 0.0
+        return min(1.0, self.done / self.total) if self.total else 0.0
 
     def seconds_left(self) -> float | None:
         """Time left at the speed seen so far; None while too little has been seen."""
         elapsed = self._clock() - self._began
         if elapsed < WARM or not self.done:
             return None
-        return (self.total - self.done) * elapsed / self.done
+        return max(0.0, self.total - self.done) * elapsed / self.done
 
 
 def _work(planned: PlannedRun) -> float:

@@ -1,6 +1,7 @@
 """Which runs a worker advances together, and how."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Sequence
 
 from scaling_laws.config import SweepConfig
@@ -58,9 +59,9 @@ class Packing:
         if self.size == 1:
             return [first]
         step = at(first)
-        alike = [each for each in waiting if each is not first and each.program == first.program]
-        others = [each for each in alike if each.form == first.form]
-        pack = [first, *(each for each in others if at(each) == step)][: self.size]
+        alike = (each for each in waiting if each is not first and each.program == first.program)
+        others = (each for each in alike if each.form == first.form and at(each) == step)
+        pack = [first, *itertools.islice(others, self.size - 1)]
         whole = len(pack) - len(pack) % self.pack_devices
         return pack[: max(1, whole)]
 

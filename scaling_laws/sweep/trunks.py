@@ -27,15 +27,6 @@ def share(runs: Iterable[PlannedRun], pace: Pace) -> tuple[PlannedRun, ...]:
     return tuple(_begun(planned, begins.get(planned.run_id, 0), pace) for planned in runs)
 
 
-def ready(waiting: Iterable[PlannedRun], running: Iterable[PlannedRun]) -> list[PlannedRun]:
-    """Those of the waiting runs that have no shorter branch of their trunk before them, waiting or running."""
-    waiting = list(waiting)
-    first: dict[str, int] = {}
-    for planned in (*waiting, *running):
-        first[planned.trunk] = min(first.get(planned.trunk, _steps(planned)), _steps(planned))
-    return [planned for planned in waiting if not planned.trunk or _steps(planned) == first[planned.trunk]]
-
-
 def seconds_ahead(waiting: Iterable[PlannedRun]) -> dict[str, float]:
     """Trunk -> expected seconds of all its waiting branches, which can only go one after the other."""
     seconds: dict[str, float] = defaultdict(float)
@@ -43,13 +34,6 @@ def seconds_ahead(waiting: Iterable[PlannedRun]) -> dict[str, float]:
         if planned.trunk:
             seconds[planned.trunk] += planned.expected_seconds
     return seconds
-
-
-def has_longer(planned: PlannedRun, others: Collection[PlannedRun]) -> bool:
-    """Whether one of `others` is a longer branch of the run's trunk."""
-    return bool(planned.trunk) and any(
-        other.trunk == planned.trunk and _steps(other) > _steps(planned) for other in others
-    )
 
 
 def saving(runs: Collection[PlannedRun]) -> str:

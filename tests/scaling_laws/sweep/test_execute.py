@@ -4,6 +4,7 @@ import dataclasses
 import os
 import signal
 import sys
+import time
 
 import pytest
 from fake_pool import FakePool, finish, row_of
@@ -186,6 +187,22 @@ def test_further_runs_are_asked_for_after_each_row(runs, facts, tmp_path):
     summary, rows, _, pool = do(runs[:2], facts, finish(facts), tmp_path, more=more)
     assert seen == [0, 1, 2, 3, 4]
     assert len(rows) == len(pool.assigned) == len(summary.rows) == 4
+
+
+def test_a_slow_question_is_asked_seldom_while_runs_wait_and_before_the_end(experiment, facts, tmp_path):
+    every = plan(experiment(sweep__widths=(8,), sweep__depths=(1,), sweep__seeds=tuple(range(20))), facts).runs
+    asked = []
+
+    def more(rows):
+        asked.append(len(rows))
+        time.sleep(0.01)
+        return every if len(rows) >= 39 else ()
+
+    summary, rows, _, pool = do(every[:39], facts, finish(facts), tmp_path, more=more)
+    assert len(rows) == len(summary.rows) == len(pool.assigned) == 40
+    assert asked[0] == 0
+    assert asked[-2:] == [39, 40]  # nothing waits any more
+    assert len(asked) < 15
 
 
 def test_an_interrupt_stops_with_what_is_left(runs, facts, tmp_path):

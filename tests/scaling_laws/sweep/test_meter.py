@@ -7,7 +7,7 @@ from scaling_laws.sweep.meter import Meter
 
 def planned(name, flops, steps=10):
     run = types.SimpleNamespace(train=types.SimpleNamespace(steps=steps))
-    return types.SimpleNamespace(run_id=name, own_flops=flops, begins_at=0, run=run)
+    return types.SimpleNamespace(run_id=name, flops=flops, own_flops=flops, begins_at=0, run=run)
 
 
 def test_time_left_from_compute_left_and_speed():

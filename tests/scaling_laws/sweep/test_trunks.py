@@ -14,7 +14,7 @@ from fake_pool import FakePool, finish, row_of
 from analysis import load
 from analysis.uncertainty.resampling import units
 from scaling_laws import config, table
-from scaling_laws.sweep import show, trunks
+from scaling_laws.sweep import show
 from scaling_laws.sweep.choice import Choices
 from scaling_laws.sweep.execute import execute
 from scaling_laws.sweep.messages import Done, Failed
@@ -23,8 +23,8 @@ from scaling_laws.sweep.pace import Pace, measured_pace
 from scaling_laws.sweep.packing import ALONE, Packing
 from scaling_laws.sweep.plan import plan
 from scaling_laws.sweep.rates import next_rates
-from scaling_laws.sweep.schedule import choose
 from scaling_laws.sweep.summary import Summary
+from scaling_laws.sweep.waiting import Waiting
 from scaling_laws.train import saved
 from scripts.faults.victim import Victim, finished_sweep, hashes
 
@@ -82,24 +82,54 @@ def test_a_shape_without_room_for_the_warmup_is_refused(experiment, facts):
     assert not plan(experiment(**(TRUNK | {"optimizer__warmup_steps": 678}), sweep__budgets=BUDGETS), facts).refusals
 
 
+def ready(waiting):
+    """The ids of the runs that would be handed out if none of them ended."""
+    found = set()
+    while first := waiting.choose((), set, 1):
+        found.add(first.run_id)
+        waiting.take([first])
+    return found
+
+
 def test_a_branch_waits_for_the_shorter_ones(grid):
     short, middle, long = grid.runs
-    assert trunks.ready([long, short, middle], []) == [short]
-    assert trunks.ready([long, middle], [short]) == []
-    assert trunks.ready([long, middle], []) == [middle]
-    assert trunks.has_longer(short, [long])
-    assert not trunks.has_longer(long, [short])
-    apart = dataclasses.replace(long, trunk="")
-    assert trunks.ready([middle, apart], [short]) == [apart]
-    assert not trunks.has_longer(dataclasses.replace(short, trunk=""), [apart])
+    assert ready(Waiting([long, short, middle])) == {short.run_id}
+    waiting = Waiting([long, middle, short])
+    waiting.take([short])
+    assert waiting.has_longer(short)
+    assert ready(waiting) == set()
+    assert len(waiting) == 2
+    waiting.release(short)
+    assert waiting.needs(short.trunk)
+    assert ready(waiting) == {middle.run_id}
+    waiting.release(middle)
+    assert ready(waiting) == {long.run_id}
+    assert not waiting.has_longer(long)
+    assert waiting.needs(long.trunk)
+    waiting.release(long)
+    assert not waiting.needs(long.trunk)
+
+
+def test_a_shorter_branch_that_comes_later_goes_first(grid):
+    short, middle, long = grid.runs
+    apart = dataclasses.replace(long, trunk="", run_id="apart")
+    waiting = Waiting([middle, apart, short, long])
+    assert ready(waiting) == {short.run_id, apart.run_id}
+    waiting.add(short)  # its worker died
+    waiting.release(short)
+    assert ready(waiting) == {short.run_id}
+    assert not waiting.has_longer(apart)
 
 
 def test_a_trunk_counts_as_long_as_all_its_branches(grid):
     lasting = zip(grid.runs, (1, 2, 4), strict=True)
     short, middle, long = (dataclasses.replace(planned, expected_seconds=seconds) for planned, seconds in lasting)
-    other = dataclasses.replace(short, trunk="", expected_seconds=3.0, run_id="other")
-    waiting = [other, short, middle, long]
-    assert choose([other, short], (), (), 9, trunks.seconds_ahead(waiting)) is short
+    other = dataclasses.replace(short, trunk="", expected_seconds=6.5, run_id="other")
+    waiting = Waiting([other, short, middle, long])
+    assert waiting.choose((), set, 9) is short
+    waiting.take([short])
+    waiting.release(short)
+    assert waiting.choose((), set, 9) is other
 
 
 def test_the_meter_counts_own_steps(grid):
