@@ -8,6 +8,7 @@ from typing import Any
 from scaling_laws import compute
 from scaling_laws.config import RunConfig
 
+READS = ["status", "n_params", "flops", "step_seconds", "steps", "own_steps"]  # columns of the runs table
 DEFAULT_RATE = 2e10  # FLOP/s of one CPU core on the small shapes of a first sweep
 
 

@@ -9,10 +9,11 @@ names, and of four facts about the task, nothing else.
 import dataclasses
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from scaling_laws import compute, config, families, validation
 from scaling_laws.config import AXIS, ConfigError, ExperimentConfig, ModelConfig, RunConfig, SweepConfig
+from scaling_laws.progress import Progress
 from scaling_laws.sweep import listed, trunks
 from scaling_laws.sweep.level import Level, levels
 from scaling_laws.sweep.level import reason as reason_at
@@ -28,7 +29,8 @@ from scaling_laws.sweep.sizing import Extent, Sizing
 from scaling_laws.tasks import samples
 
 MOST_SHAPES = 50_000  # shapes x budgets that are looked at
-MOST_RUNS = 5000  # of a plan, which then is made in seconds
+MOST_RUNS = 100_000  # of a plan, which then is made in half a minute
+MANY_RUNS = 5000  # from which on progress is shown
 LONG = 1 << 40  # steps
 
 
@@ -81,11 +83,17 @@ def plan(experiment: ExperimentConfig, facts: TaskFacts, pace: Pace | None = Non
     pace = pace or Pace()
     candidates, refusals = _candidates(experiment, facts)
     runs: dict[str, PlannedRun] = {}
-    for index, level in enumerate(levels(experiment.sweep)):
-        group, refused = _group(sizing, facts, pace, candidates, index, level, MOST_RUNS - len(runs))
-        refusals += refused
-        for planned in group:
-            runs.setdefault(planned.run_id, planned)
+    groups = [_group(sizing, facts, candidates, i, level) for i, level in enumerate(levels(experiment.sweep))]
+    _check_count(groups, experiment.sweep)
+    progress = Progress(len(groups), "levels of the plan")
+    for done, group in enumerate(groups, 1):
+        refusals += group.refused
+        for candidate in group.kept:
+            arms, reason = _arms(sizing, candidate, facts, pace, group)
+            runs |= {planned.run_id: planned for planned in arms if planned.run_id not in runs}
+            refusals += [Refusal(*candidate.shape, group.level, reason)] if reason else []
+        if len(runs) > MANY_RUNS:
+            progress.update(done, f"{len(runs):,} runs")
     if experiment.sweep.runs and refusals:
         first = refusals[0]
         more = f"; and {len(refusals) - 1} more" if len(refusals) > 1 else ""
@@ -181,19 +189,19 @@ def _shape_reason(run: RunConfig) -> str:
     return ""
 
 
-def _group(
-    sizing: Sizing,
-    facts: TaskFacts,
-    pace: Pace,
-    candidates: list[_Candidate],
-    index: int,
-    level: Level,
-    room: int,
-) -> tuple[list[PlannedRun], list[Refusal]]:
-    """The runs of the `index`-th level: shapes in ascending order of the candidates, then rates, then seeds.
+@dataclasses.dataclass(frozen=True)
+class _Group:
+    """The shapes that run at a level, in ascending order of the candidates, how much each trains, its further seeds."""
 
-    Raises ConfigError where they are more than there is `room` for.
-    """
+    level: Level
+    kept: tuple[_Candidate, ...]
+    extents: Mapping[ModelConfig, Extent]
+    extra: Mapping[ModelConfig, tuple[int, ...]]
+    refused: tuple[Refusal, ...]
+
+
+def _group(sizing: Sizing, facts: TaskFacts, candidates: list[_Candidate], index: int, level: Level) -> _Group:
+    """What runs at the `index`-th level."""
     sweep = sizing.experiment.sweep
     candidates = [c for c in candidates if level.seeds(c.shape, sweep)]
     extents = {c.model: level.extent(sizing, c.counts) for c in candidates}
@@ -209,26 +217,19 @@ def _group(
     kept = fitting[:most] if most else fitting
     # a refused shape is worth a line only where it would have been kept
     within = ranked[: ranked.index(kept[-1])] if most and len(kept) < len(fitting) else ranked
-    refused = [Refusal(c.model.width, c.model.depth, level, reasons[c.model]) for c in within if reasons[c.model]]
+    refused = tuple(Refusal(*c.shape, level, reasons[c.model]) for c in within if reasons[c.model])
     repeated = sweep.extra_seeds if not sweep.extra_seed_budgets or index < sweep.extra_seed_budgets else ()
-    runs = []
-    rank = {c.model: i for i, c in enumerate(kept)}
-    if level.listed is None and _arm_count(sweep, len(kept), len(repeated)) > room:
+    extra = {c.model: repeated if rank < sweep.extra_seed_shapes else () for rank, c in enumerate(kept)}
+    return _Group(level, tuple(c for c in candidates if c.model in extra), extents, extra, refused)
+
+
+def _check_count(groups: Iterable[_Group], sweep: SweepConfig) -> None:
+    """Raises ConfigError where the runs of a grid are too many; those of a list are counted before."""
+    seeds = sum(len(sweep.seeds) + len(extra) for g in groups if g.level.listed is None for extra in g.extra.values())
+    if len(sweep.lr_multipliers) * seeds > MOST_RUNS:
         raise ConfigError(
             f"sweep.seeds: more than {MOST_RUNS} runs with all shapes, budgets, rates and seeds; allowed: fewer"
         )
-    for candidate in (c for c in candidates if c.model in rank):
-        extra = repeated if rank[candidate.model] < sweep.extra_seed_shapes else ()
-        arms, reason = _arms(sizing, candidate, extents[candidate.model], facts, pace, level, extra)
-        runs += arms
-        refused += [Refusal(candidate.model.width, candidate.model.depth, level, reason)] if reason else []
-    return runs, refused
-
-
-def _arm_count(sweep: SweepConfig, n_shapes: int, n_extra: int) -> int:
-    """How many runs so many shapes are at most, with so many extra seeds."""
-    seeds = n_shapes * len(sweep.seeds) + min(n_shapes, sweep.extra_seed_shapes) * n_extra
-    return len(sweep.lr_multipliers) * seeds
 
 
 def _centre(sweep: SweepConfig, fitting: list[_Candidate], level: Level) -> float:
@@ -240,15 +241,10 @@ def _centre(sweep: SweepConfig, fitting: list[_Candidate], level: Level) -> floa
 
 
 def _arms(
-    sizing: Sizing,
-    candidate: _Candidate,
-    extent: Extent,
-    facts: TaskFacts,
-    pace: Pace,
-    level: Level,
-    extra: Iterable[int],
+    sizing: Sizing, candidate: _Candidate, facts: TaskFacts, pace: Pace, group: _Group
 ) -> tuple[list[PlannedRun], str]:
     """Rates x seeds of one shape at one level, and the reason when a rate is out of range."""
+    level, extent, extra = group.level, group.extents[candidate.model], group.extra[candidate.model]
     experiment, counts = sizing.experiment, candidate.counts
     sweep, train = experiment.sweep, experiment.train
     train = dataclasses.replace(train, batch_size=extent.batch_size, steps=extent.steps)

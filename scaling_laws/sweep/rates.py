@@ -45,14 +45,50 @@ def next_rates(plan: Plan, rows: Iterable[Row]) -> list[PlannedRun]:
     A budget whose grid still has runs without a row waits. With one rate tried, half and twice it are proposed; with
     the lowest loss at an edge, one more rate beyond that edge, up to `1 + sweep.lr_max_extensions` on either side.
     """
-    if not plan.config.sweep.lr_check:
-        return []
-    return [run for state in _states(plan, rows) for run in state.missing]
+    return RateCheck(plan).next_rates(rows)
 
 
 def report(plan: Plan, rows: Iterable[Row]) -> list[RateReport]:
     """Per budget with a complete grid, budgets ascending: what was tried at its best shape and what came out."""
-    return [state.report for state in _states(plan, rows)]
+    return [state.report for state in RateCheck(plan).states(rows)]
+
+
+class RateCheck:
+    """The check of one plan while rows come in: it is asked again and again with more of them, none of which changes.
+
+    So a grid that was complete stays so, and so does its best shape, to which the check only adds rates.
+    """
+
+    def __init__(self, plan: Plan):
+        self._plan = plan
+        self._grids: dict[float, list[PlannedRun]] = defaultdict(list)
+        for planned in plan.runs:
+            if planned.budget is not None:
+                self._grids[planned.budget].append(planned)
+        self._there = dict.fromkeys(self._grids, 0)  # how many from the first on have a row
+        self._best: dict[float, list[PlannedRun]] = {}  # of complete grids
+
+    def next_rates(self, rows: Iterable[Row]) -> list[PlannedRun]:
+        """`next_rates` of the plan."""
+        if not self._plan.config.sweep.lr_check:
+            return []
+        return [run for state in self.states(rows) for run in state.missing]
+
+    def states(self, rows: Iterable[Row]) -> list[_State]:
+        """Where each budget with a complete grid is, budgets ascending."""
+        by_id = {row["run_id"]: row for row in rows}
+        best = [self._best_of(budget, by_id) for budget in sorted(self._grids)]
+        return [_replay(self._plan, shape, by_id) for shape in best if shape]
+
+    def _best_of(self, budget: float, by_id: Mapping[str, Row]) -> list[PlannedRun]:
+        """`_best_shape` of a budget; nothing while its grid is not complete."""
+        grid, there = self._grids[budget], self._there[budget]
+        while there < len(grid) and grid[there].run_id in by_id:
+            there += 1
+        self._there[budget] = there
+        if there == len(grid) and budget not in self._best:
+            self._best[budget] = _best_shape(grid, by_id)
+        return self._best.get(budget, [])
 
 
 def describe(entry: RateReport) -> str:
@@ -61,21 +97,6 @@ def describe(entry: RateReport) -> str:
     verdict = "interior" if entry.interior else "to be continued" if entry.pending else "AT THE EDGE"
     shape = f"width {entry.width} depth {entry.depth}"
     return f"budget {entry.budget:.3g}: {shape}: learning rate {entry.chosen:.3g} {verdict} ({tried})"
-
-
-def _states(plan: Plan, rows: Iterable[Row]) -> list[_State]:
-    by_id = {row["run_id"]: row for row in rows}
-    budgets: dict[float, list[PlannedRun]] = defaultdict(list)
-    for planned in plan.runs:
-        if planned.budget is not None:
-            budgets[planned.budget].append(planned)
-    states = []
-    for budget in sorted(budgets):
-        group = budgets[budget]
-        if all(planned.run_id in by_id for planned in group):
-            best = _best_shape(group, by_id)
-            states += [_replay(plan, best, by_id)] if best else []
-    return states
 
 
 def loss_of(row: Row | None) -> float:

@@ -6,10 +6,9 @@ from pathlib import Path
 
 from scaling_laws import table
 from scaling_laws.config import ConfigError, ExperimentConfig
-from scaling_laws.sweep import machine, rates, show
+from scaling_laws.sweep import machine, pace, rates, show
 from scaling_laws.sweep.choice import Choices
 from scaling_laws.sweep.execute import Limits, More, execute, nothing_more
-from scaling_laws.sweep.pace import measured_pace
 from scaling_laws.sweep.packing import Packing
 from scaling_laws.sweep.plan import Plan, plan
 from scaling_laws.sweep.planned import PlannedRun, TaskFacts
@@ -51,8 +50,8 @@ def plan_sweep(config: ExperimentConfig, workdir: Path | None = None, say: Say =
     """
     rows = []
     if workdir is not None and (workdir / "journal.jsonl").exists():
-        rows = table.read_runs(workdir, say).to_pylist()
-    found = plan(config, facts_of(config, say), measured_pace(rows))
+        rows = table.read_runs(workdir, say).select(pace.READS).to_pylist()
+    found = plan(config, facts_of(config, say), pace.measured_pace(rows))
     if workdir is not None:
         for planned in found.runs:
             source.of(planned.run, workdir)
@@ -80,10 +79,10 @@ def run_grid(grid: Plan, workdir: Path, say: Say = say_now) -> Study:
 
 def run_plan(grid: Plan, runs: tuple[PlannedRun, ...], workdir: Path, n_workers: int, say: Say = say_now) -> Study:
     """Do `runs`, and the learning-rate checks that the plan's configuration asks for at their budgets."""
-    budgets = {planned.budget for planned in runs}
+    budgets, check = {planned.budget for planned in runs}, rates.RateCheck(grid)
 
     def more(rows: list[Row]) -> list[PlannedRun]:
-        return [planned for planned in rates.next_rates(grid, rows) if planned.budget in budgets]
+        return [planned for planned in check.next_rates(rows) if planned.budget in budgets]
 
     summary, rows = train_runs(grid.config, grid.facts, runs, workdir, n_workers, say, more)
     entries = tuple(entry for entry in rates.report(grid, rows) if entry.budget in budgets)

@@ -76,7 +76,13 @@ def test_branches_of_a_list_share_their_trunk(experiment, facts):
         ({"sweep__steps": (300,)}, "sweep.steps: given; allowed: none with sweep.runs"),
         ({"sweep__extra_seeds": (5,)}, "sweep.extra_seeds: given; allowed: none with sweep.runs"),
         ({"sweep__lr_multipliers": ()}, "sweep.lr_multipliers: empty"),
-        ({"sweep__runs": tuple(f"8x1x300x{k}" for k in range(5001))}, "sweep.runs: 5001 runs with all rates; allowed"),
+        (
+            {
+                "sweep__runs": tuple(f"8x1x300x{k}" for k in range(5001)),
+                "sweep__lr_multipliers": tuple(1 + k / 100 for k in range(20)),
+            },
+            "sweep.runs: 100020 runs with all rates; allowed",
+        ),
         (
             {"sweep__runs": ("8x1x300x0", "20x1x300x0")},
             "sweep.runs: width 20 depth 1, everywhere: .*model.head_dim = 8",

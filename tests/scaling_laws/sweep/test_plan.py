@@ -224,6 +224,7 @@ def test_a_centre_next_to_nothing_keeps_the_smallest(experiment, facts):
 
 
 MANY = tuple(range(1, config.MOST_VALUES + 1))
+LEVELS = tuple(1e9 * (1 + i / 10) for i in range(20))
 
 
 @pytest.mark.parametrize(
@@ -231,10 +232,10 @@ MANY = tuple(range(1, config.MOST_VALUES + 1))
     [
         ({"sweep__widths": MANY, "sweep__depths": MANY[:1000]}, "sweep.widths: 20000000 shapes and budgets"),
         ({"sweep__seeds": (*MANY, 0)}, "sweep.seeds: 10001 values; allowed: at most 10000"),
-        ({"sweep__seeds": MANY}, "sweep.seeds: more than 5000 runs"),
-        ({"sweep__extra_seeds": MANY}, "sweep.seeds: more than 5000 runs"),
-        ({"sweep__lr_multipliers": tuple(1e-6 * i for i in MANY)}, "sweep.seeds: more than 5000 runs"),
-        ({"sweep__seeds": MANY[:600]}, "sweep.seeds: more than 5000 runs"),  # 12 shapes and budgets
+        ({"sweep__seeds": MANY, "sweep__budgets": LEVELS}, "sweep.seeds: more than 100000 runs"),
+        ({"sweep__extra_seeds": MANY, "sweep__budgets": LEVELS}, "sweep.seeds: more than 100000 runs"),
+        ({"sweep__lr_multipliers": tuple(1e-6 * i for i in MANY), "sweep__seeds": (0, 1)}, "more than 100000 runs"),
+        ({"sweep__seeds": MANY, "sweep__lr_multipliers": (1.0, 2.0)}, "sweep.seeds: more than 100000 runs"),
     ],
 )
 def test_plans_without_end_are_refused_at_once(experiment, facts, changes, message):
