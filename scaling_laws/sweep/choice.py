@@ -18,14 +18,13 @@ class Choices:
         self._found: dict[RunConfig, Packing] = {}
         self._too_few: dict[RunConfig, int] = {}  # form -> how many runs waited when it was not worth a trial
 
-    @property
-    def always_alone(self) -> bool:
-        """Whether no run is ever packed, whatever waits."""
-        return self.rule == ALONE and not self.options
+    def alone(self, planned: PlannedRun) -> bool:
+        """Whether runs of that form go alone for good, whatever waits."""
+        return self.of(planned) == ALONE and (not self.options or planned.form in self._found)
 
     def of(self, planned: PlannedRun) -> Packing:
         """How runs of that form are packed, as far as is known."""
-        return self._found.get(planned.form, self.rule)
+        return self._found.get(planned.form, self.rule) if self.options else self.rule
 
     def to_try(self, first: PlannedRun, waiting: Sequence[PlannedRun]) -> tuple[Packing, ...]:
         """The ways to measure with `first` before the runs of its form are handed out; none where that is not worth it.

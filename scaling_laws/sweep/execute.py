@@ -188,7 +188,7 @@ class _Execution:
     def _hand_to(self, each: Worker, first: PlannedRun) -> None:
         """`first` to an idle worker, with others that are ready where they are packed; or its form to be tried out."""
         pack, packing = [first], ALONE
-        if not self.choices.always_alone and first.run_id not in self.alone:
+        if first.run_id not in self.alone and not self.choices.alone(first):
             fit = [planned for planned in self.waiting.alike(first) if planned.run_id not in self.alone]
             if options := self.choices.to_try(first, fit):
                 self.pool.try_out(each, first, options)

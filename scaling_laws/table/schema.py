@@ -233,6 +233,8 @@ def check_names(given: Any, allowed: list[str], where: str) -> None:
 
 
 def _value(value: Any, column: Column, where: str) -> Any:
+    if type(value) is column.type and not column.choices and _is_plain(value):
+        return value
     if value is REQUIRED and column.default is REQUIRED:
         raise TableError(f"{where}: column {column.name!r} is missing; a row needs it ({column.doc})")
     if value is None and column.default is None:
@@ -250,6 +252,15 @@ def _value(value: Any, column: Column, where: str) -> Any:
             return None
         raise TableError(f"{where}: {column.name} is {value!r}; allowed: a finite number")
     return plain
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a str, int, float or list is at once what `_plain` would make of it, and finite: nearly all are."""
+    if type(value) is float:
+        return math.isfinite(value)
+    if type(value) is list:
+        return all(type(item) is float and math.isfinite(item) for item in value)
+    return type(value) is str or -(2**63) <= value < 2**63
 
 
 def _plain(value: Any, kind: type) -> Any:
