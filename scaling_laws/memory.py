@@ -77,18 +77,22 @@ def estimate(
     gradients = n_params * (share.gradients + share.summed * (parts > 1))
     if FLOAT * n_params <= JOINED and run.train.parametrization != "standard":
         gradients += MULTIPLIERS * n_params
-    copies = 1 + MOMENTS[run.optimizer.name] + (run.train.average != "none")
     targets = run.train.batch_size * spec.targets / parts
     if run.model.family == "transformer":
         kept = _token(run.model, spec, share, loss_chunks) * (spec.shape[0] // spec.targets)
     else:
         kept = 2 * families.of(run.model).kept(run.model, spec)
-    state, work = FLOAT * n_params * copies, FLOAT * (gradients + targets * kept)
+    state, work = state_bytes(run, n_params), FLOAT * (gradients + targets * kept)
     if strategy == "vmap":
         work *= members
     elif members > 1:
         work += members * state  # a pack in turn is copied
     return Memory(members * state + data_bytes, round(work))
+
+
+def state_bytes(run: RunConfig, n_params: int) -> int:
+    """Bytes of the state of a run: parameters, the optimiser's moments, an average where one is kept."""
+    return FLOAT * n_params * (1 + MOMENTS[run.optimizer.name] + (run.train.average != "none"))
 
 
 def _token(model: ModelConfig, spec: Spec, share: _Shares, loss_chunks: int) -> float:

@@ -47,10 +47,15 @@ def _cells(group: list[PlannedRun], facts: TaskFacts) -> tuple[str, ...]:
 def _memory(run: RunConfig, facts: TaskFacts) -> int:
     """Bytes by which a worker grows for one run alone; on an accelerator, those of the device."""
     on_cpu = not machine.accelerator()
+    needed = memory_of(run, facts, on_cpu)
+    return needed.resident if on_cpu else needed.total
+
+
+def memory_of(run: RunConfig, facts: TaskFacts, on_cpu: bool) -> memory.Memory:
+    """What one run alone takes, its batch worked through in the parts that a CPU or an accelerator gets."""
     n_parts = parts.of(run, facts.spec, on_cpu)
     chunks = parts.of_loss(run, facts.spec, n_parts)
-    needed = memory.estimate(run, facts.spec, n_parts, data_bytes=facts.data_bytes, loss_chunks=chunks)
-    return needed.resident if on_cpu else needed.total
+    return memory.estimate(run, facts.spec, n_parts, data_bytes=facts.data_bytes, loss_chunks=chunks)
 
 
 def align(rows: Sequence[Sequence[str]]) -> list[str]:

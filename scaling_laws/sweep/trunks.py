@@ -53,7 +53,10 @@ def _steps(planned: PlannedRun) -> int:
 
 
 def _begun(planned: PlannedRun, step: int, pace: Pace) -> PlannedRun:
-    if not step:
-        return planned
-    own = (_steps(planned) - step) * (planned.tokens // _steps(planned))
-    return dataclasses.replace(planned, begins_at=step, expected_seconds=pace.seconds(planned.run, planned.counts, own))
+    return lasting(dataclasses.replace(planned, begins_at=step), pace) if step else planned
+
+
+def lasting(planned: PlannedRun, pace: Pace) -> PlannedRun:
+    """The run with the seconds of its own steps at this pace."""
+    own = (_steps(planned) - planned.begins_at) * (planned.tokens // _steps(planned))
+    return dataclasses.replace(planned, expected_seconds=pace.seconds(planned.run, planned.counts, own))
