@@ -124,9 +124,7 @@ def lines(found: Price, dtype: str) -> list[str]:
 
 
 def _hours(found: Price) -> str:
-    text = (
-        f"{show.plural(len(found.runs), 'run')}, {found.device_hours:.3g} device-hours without compiling"
-    )
+    text = f"{show.plural(len(found.runs), 'run')}, {found.device_hours:.3g} device-hours without compiling"
     if found.cost is None:
         return f"{text}; price= says what an hour of one costs"
     held = f"{found.held_cost:,.2f} with all devices held to the end"

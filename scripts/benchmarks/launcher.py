@@ -201,9 +201,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("runs", 100_000, "of the sweep, in thousands", lower_bound=1000, upper_bound=100_000)
     flags.DEFINE_integer("workers", 1000, "simulated", lower_bound=1)
     flags.DEFINE_float("tell", Habits.tell, "seconds between two steps that a worker tells", lower_bound=0.01)
-    flags.DEFINE_string(
-        "workdir", None, "folder for journal and tables, gigabytes; default: one that is removed"
-    )
+    flags.DEFINE_string("workdir", None, "folder for journal and tables, gigabytes; default: one that is removed")
     flags.DEFINE_string("out", None, "folder for growth.csv and the figure")
 
 
