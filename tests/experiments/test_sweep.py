@@ -100,9 +100,23 @@ def test_dry_run_prints_the_plan_and_trains_nothing(place, tmp_path):
     assert not (tmp_path / "dry").exists()
 
 
+def test_a_dry_run_is_priced_on_a_device_that_is_named(place):
+    done = call(place, "--dry_run", "--device=peak=1e9,memory=1e9,utilization=0.5,price=7.2,count=2")
+    assert done.returncode == 0, done.stderr
+    on, hours, clock, checkpoints, logs = done.stdout.split("\n\n")[-1].splitlines()
+    assert on == "on 2 x device (1e+09 FLOP/s, 1 GB), at 50% of the peak:"
+    assert "4 runs, 0.00" in hours
+    assert "at 7.2 an hour 0.0" in hours
+    assert "by the clock" in clock
+    assert "checkpoints of up to " in checkpoints
+    assert "32 points of curves" in logs
+
+
 @pytest.mark.parametrize(
     "options, word",
     [
+        (["--device=h100"], "--device: given; allowed: with --dry_run"),
+        (["--dry_run", "--device=h101"], "did you mean h100?"),
         (["--config.sweep.widths="], "sweep.widths"),
         (["--config.sweep.budgets=1e6"], "sweep.budgets"),
         (["--config.sweep.budget=1e9"], "did you mean"),
