@@ -19,6 +19,7 @@ from scripts.benchmarks.measure import child, cpu
 from scripts.benchmarks.report import Row, progress
 
 SIZES = (1000, 3000, 10_000, 30_000, 100_000)
+REPEATS = 3  # of reading, the least of which counts
 READ = 2.0  # bar: seconds to read the table for a fit
 FIT = "import sys; from analysis.load import load; load(sys.argv[1])"  # in a fresh process, imports included
 
@@ -60,8 +61,8 @@ def _measured(workdir: Path, size: int) -> Size:
         under_way, journal_cpu = _spent(lambda: load(folder))
         compacted, compact_cpu = _spent(lambda: table.compact(folder))
         load(folder)  # imports
-        read, read_cpu = min(_spent(lambda: load(folder)) for _ in range(3))
-        fresh = min((child(("-c", FIT, str(folder))) for _ in range(3)), key=lambda cost: cost.wall)
+        read, read_cpu = min(_spent(lambda: load(folder)) for _ in range(REPEATS))
+        fresh = min((child(("-c", FIT, str(folder))) for _ in range(REPEATS)), key=lambda cost: cost.wall)
         journal, runs, curves = ((folder / name).stat().st_size for name in (JOURNAL, RUNS_FILE, CURVES_FILE))
     progress(f"{size:,} rows: read in {read:.2f} s, from the journal in {under_way:.1f}, compacted in {compacted:.1f}")
     return Size(
