@@ -153,6 +153,8 @@ def simulate(grid: Plan, workdir: Path, n_workers: int, habits: Habits) -> Simul
             workers: Any = pool
             summary = driver.execute(grid.runs, grid.facts, workers, journal, say=say, more=more, choices=choices)
         clock.stop()
+    if summary.interrupted:
+        raise KeyboardInterrupt
     samples.append(Sample(n_rows, clock(), clock.driver, clock.cpu))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return Simulation(known, summary, pool, samples, peak)

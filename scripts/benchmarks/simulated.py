@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from scaling_laws.sweep.execute import ATTEMPTS
-from scaling_laws.sweep.messages import At, Died, Done, Failed, Job, PackMember, Ready, Tried
+from scaling_laws.sweep.messages import At, Died, Done, Failed, Job, PackMember, Ready, Stopped, Tried
 from scaling_laws.sweep.packing import Packing
 from scaling_laws.sweep.planned import PlannedRun, TaskFacts
 from scaling_laws.sweep.pool import Worker
@@ -200,7 +200,11 @@ class SimulatedPool:
         return "failed" if end in ("raises", "deadly") or self.killed[planned.run_id] >= ATTEMPTS else end
 
     def ask_to_stop(self) -> None:
-        """Nobody stops a simulation."""
+        """Every run stops at once."""
+        self.clock.stop()
+        for name in self._doing:
+            self._later(self._place[name], 0.0, Stopped())
+        self.clock.go()
 
     def events(self, timeout: float) -> Iterator[tuple[Worker, Any]]:
         """What is heard by now; where that is nothing, what is heard next within `timeout`."""
@@ -242,6 +246,8 @@ class SimulatedPool:
             self._idle_since[name] = now
         if isinstance(message, Ready | Tried):
             self._idle_since[name] = now
+        if isinstance(message, Stopped):
+            self._end(name, now)
         if isinstance(message, Died):
             self.killed.update([self._doing[name][0].run_id] if name in self._doing else [])
             self._end(name, now)
