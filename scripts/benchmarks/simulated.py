@@ -164,6 +164,7 @@ class SimulatedPool:
         for name in sorted(self._down)[: max(0, count - (len(self.workers) - len(self._down)))]:
             self._down.discard(name)
             self._place[name].pipe = self._pipe
+            self._place[name].begin(self.clock())
             self._later(self._place[name], self.habits.start, Ready(self.habits.start))
             self._later(self._place[name], self._draw.expovariate(1 / self.habits.life), Died(-9))
         self.clock.go()
@@ -172,6 +173,8 @@ class SimulatedPool:
         """A trial finds runs alone as fast as packs."""
         self.clock.stop()
         each.trial = (planned, options)
+        each.begin(self.clock())
+        each.compiled.add(planned.program)
         self._later(each, 60.0, Tried((1.0,) * len(options)))
         self.clock.go()
 
