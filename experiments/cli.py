@@ -18,10 +18,12 @@ from absl import flags
 
 from experiments import overrides
 from scaling_laws import command
-from scaling_laws.config import ConfigError, ExperimentConfig
+from scaling_laws.cluster import LAUNCHERS
+from scaling_laws.config import ConfigError, ExperimentConfig, replace
 
 _WORKDIR_HELP = "folder that holds the runs table, checkpoints and TensorBoard files"
 _WORKDIR = flags.DEFINE_string("workdir", None, _WORKDIR_HELP)
+_LAUNCHER = flags.DEFINE_enum("launcher", None, LAUNCHERS, "where runs go, as --config.cluster.launcher says it too")
 _parsed: list[ExperimentConfig] = []
 
 
@@ -62,7 +64,8 @@ def call(run: Callable[[], int | None], argv: list[str]) -> int:
     def parse(words: list[str]) -> None:
         parsed, rest = overrides.parse(words)
         command.parse_flags(rest, flags.FLAGS)
-        _parsed[:] = [parsed]
+        changes = {"cluster.launcher": _LAUNCHER.value} if _LAUNCHER.value else {}
+        _parsed[:] = [replace(parsed, changes)]
 
     def help_text() -> str:
         doc = (sys.modules[run.__module__].__doc__ or "").strip()

@@ -29,7 +29,7 @@ _DEVICE = flags.DEFINE_string(
 
 def run() -> int:
     """Plan, then train or, with --dry_run, print the plan."""
-    from scaling_laws.sweep import device, machine, price, show, study
+    from scaling_laws.sweep import device, launch, price, show, study
 
     config = cli.config()
     named = device.parse(_DEVICE.value) if _DEVICE.value is not None else None
@@ -37,7 +37,7 @@ def run() -> int:
         raise ConfigError("--device: given; allowed: with --dry_run, which trains nothing")
     if _DRY_RUN.value:
         planned = study.plan_sweep(config, cli.workdir() if flags.FLAGS.workdir else None)
-        print("\n".join(show.table(planned, machine.worker_count(config.sweep.workers))))
+        print("\n".join(show.table(planned, launch.worker_count(config))))
         if named:
             print("\n".join(["", *price.lines(price.price(planned, named), config.model.dtype)]))
         return 0

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from scaling_laws.cluster import ClusterConfig as ClusterConfig
 from scaling_laws.fields import MOST_VALUES as MOST_VALUES
 from scaling_laws.fields import ConfigError as ConfigError
 from scaling_laws.fields import allowed as allowed

@@ -5,6 +5,7 @@ Fields with `identity=False` change how a run is executed, never what it compute
 
 import dataclasses
 
+from scaling_laws.cluster import ClusterConfig
 from scaling_laws.fields import setting
 from scaling_laws.techniques.augmentation import AugmentConfig
 from scaling_laws.techniques.boosting import BoostConfig
@@ -350,3 +351,4 @@ class ExperimentConfig(RunConfig):
     """A run and the sweep around it: what `--config` names."""
 
     sweep: SweepConfig = dataclasses.field(default_factory=SweepConfig)
+    cluster: ClusterConfig = dataclasses.field(default_factory=ClusterConfig)

@@ -18,13 +18,10 @@ from scaling_laws.search import result
 from scaling_laws.search.settings import Search
 from scaling_laws.search.space import changed
 from scaling_laws.search.trials import Trial, Trials
-from scaling_laws.sweep import machine
-from scaling_laws.sweep.choice import Choices
-from scaling_laws.sweep.execute import Limits, execute
+from scaling_laws.sweep import launch
+from scaling_laws.sweep.execute import execute
 from scaling_laws.sweep.pace import measured_pace
-from scaling_laws.sweep.packing import Packing
 from scaling_laws.sweep.planned import PlannedRun, TaskFacts, as_planned
-from scaling_laws.sweep.pool import Pool
 from scaling_laws.sweep.study import Say, facts_of, say_now
 from scaling_laws.sweep.summary import Row, Summary
 from scaling_laws.tasks import unchanged
@@ -53,10 +50,13 @@ def run_search(
     """
     search.check()
     tasks = _Tasks(experiment, say)
-    n_workers = machine.worker_count(experiment.sweep.workers)
+    n_workers = launch.worker_count(experiment)
     first = config.replace(search.base, next(search.arms())).task
     facts = tasks.facts(first)
-    with table.Journal(workdir, say) as journal, Pool(n_workers, first, workdir, facts.corpus_hash) as pool:
+    with (
+        table.Journal(workdir, say) as journal,
+        launch.launcher(experiment, first, workdir, facts.corpus_hash, n_workers) as pool,
+    ):
         unchanged.check(journal.rows(), first, facts.corpus_hash, workdir)
         trials = Trials(storage or workdir / STORAGE, search, _owner(workdir), workdir)
         asking = _Asking(search, trials, tasks, n_workers, journal.rows(), say)
@@ -67,8 +67,8 @@ def run_search(
             journal,
             say=say,
             more=asking.more,
-            choices=Choices(Packing.of(experiment.sweep), Packing.options(experiment.sweep)),
-            limits=Limits(experiment.sweep.stop_seconds, experiment.sweep.hang_seconds),
+            choices=launch.choices(experiment),
+            limits=launch.limits(experiment),
             others=tasks.known,
         )
         table.compact(workdir)

@@ -1,7 +1,7 @@
-"""Do the planned runs on this machine and add each row to the journal the moment it arrives.
+"""Do the planned runs, here or on a cluster (`crew.Launcher`), and add each row to the journal the moment it arrives.
 
-The parent is the only writer. A run that raises, or whose worker dies twice, becomes a row with status `failed`, which
-the next start tries again; finished and diverged runs are never done again.
+The parent is the only writer. A run that raises, or whose worker dies again and again, becomes a row with status
+`failed`, which the next start tries again; finished and diverged runs are never done again.
 """
 
 import dataclasses
@@ -16,12 +16,13 @@ from typing import Any
 from scaling_laws.config import TaskConfig, trunk_steps
 from scaling_laws.interrupts import interruptible
 from scaling_laws.sweep.choice import Choices
-from scaling_laws.sweep.messages import At, Died, Done, Failed, Ready, Said, Stopped, Tried, Unable
+from scaling_laws.sweep.crew import Launcher
+from scaling_laws.sweep.messages import At, Died, Done, Failed, Ready, Returned, Said, Stopped, Tried, Unable
 from scaling_laws.sweep.meter import Display, Meter
 from scaling_laws.sweep.packing import ALONE
 from scaling_laws.sweep.planned import PlannedRun, TaskFacts
-from scaling_laws.sweep.pool import Pool, Worker
 from scaling_laws.sweep.show import plural
+from scaling_laws.sweep.slot import Slot
 from scaling_laws.sweep.summary import Row, Summary, describe_row
 from scaling_laws.sweep.waiting import Program, Waiting
 from scaling_laws.table import SETTLED, Journal
@@ -29,7 +30,6 @@ from scaling_laws.train import saved
 
 Say = Callable[[str], None]
 More = Callable[[list[Row]], Iterable[PlannedRun]]
-ATTEMPTS = 2  # of a run whose worker dies under it
 LOOK_EVERY = 1.0  # seconds between two looks at workers that say nothing
 ASKING, SLOW = 0.05, 2e-3  # most of the parent's time that `more` may take, where a call takes more than SLOW seconds
 
@@ -40,10 +40,12 @@ class SweepError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """Seconds that workers have to stop in, and those of silence after which one is taken to hang; 0: never."""
+    """Seconds that workers have to stop in, those of silence after which one is taken to hang (0: never), and how often
+    a run is begun whose worker dies under it."""
 
     stop: float = 25.0
     hang: float = 1800.0
+    attempts: int = 2
 
 
 def nothing_more(rows: list[Row]) -> Iterable[PlannedRun]:
@@ -54,7 +56,7 @@ def nothing_more(rows: list[Row]) -> Iterable[PlannedRun]:
 def execute(
     runs: Iterable[PlannedRun],
     facts: TaskFacts,
-    pool: Pool,
+    pool: Launcher,
     journal: Journal,
     *,
     say: Say,
@@ -87,7 +89,7 @@ def execute(
 
 
 class _Execution:
-    def __init__(self, facts: TaskFacts, pool: Pool, journal: Journal, say: Say, limits: Limits):
+    def __init__(self, facts: TaskFacts, pool: Launcher, journal: Journal, say: Say, limits: Limits):
         self.facts, self.pool, self.journal, self.limits = facts, pool, journal, limits
         self._say, self.stop_by = say, math.inf
         self.more: More = nothing_more
@@ -182,10 +184,10 @@ class _Execution:
                     return
                 self._hand_to(each, first)
 
-    def _compiled_by_others(self, each: Worker) -> set[Program]:
+    def _compiled_by_others(self, each: Slot) -> set[Program]:
         return set().union(*(other.compiled for other in self.pool.workers if other is not each))
 
-    def _hand_to(self, each: Worker, first: PlannedRun) -> None:
+    def _hand_to(self, each: Slot, first: PlannedRun) -> None:
         """`first` to an idle worker, with others that are ready where they are packed; or its form to be tried out."""
         pack, packing = [first], ALONE
         if first.run_id not in self.alone and not self.choices.alone(first):
@@ -199,7 +201,7 @@ class _Execution:
         self.n_running += len(pack)
         self.pool.assign(each, pack, packing, {one.run_id for one in pack if self.waiting.has_longer(one)})
 
-    def _end(self, each: Worker, ended: Collection[PlannedRun]) -> None:
+    def _end(self, each: Slot, ended: Collection[PlannedRun]) -> None:
         """These runs of a worker run no more."""
         gone = {planned.run_id for planned in ended}
         each.jobs = [planned for planned in each.jobs if planned.run_id not in gone]
@@ -222,7 +224,7 @@ class _Execution:
                 saved.drop(saved.folder(self.journal.workdir, trunk))
                 self.trunks.discard(trunk)
 
-    def _take(self, each: Worker, message: Any) -> None:
+    def _take(self, each: Slot, message: Any) -> None:
         self.news |= not isinstance(message, At | Said)
         match message:
             case Ready(seconds):
@@ -242,10 +244,15 @@ class _Execution:
                 raise SweepError(reason)
             case Stopped():
                 self._end(each, each.jobs)
-            case Died(exit_code):
-                self._died(each, exit_code)
+            case Returned():
+                pack = each.jobs
+                self._end(each, pack)
+                for planned in pack:
+                    self.waiting.add(planned)
+            case Died(exit_code, how):
+                self._died(each, each.ended or how or _how(exit_code))
 
-    def _failed(self, each: Worker, reason: str) -> None:
+    def _failed(self, each: Slot, reason: str) -> None:
         """A run that raises is a failed row; of a pack nobody knows which one it was, so each is tried alone."""
         pack = each.jobs
         self._end(each, pack)
@@ -260,25 +267,25 @@ class _Execution:
             self.alone.add(planned.run_id)
             self.waiting.add(planned)
 
-    def _died(self, each: Worker, exit_code: int | None) -> None:
+    def _died(self, each: Slot, how: str) -> None:
         pack, each.trial = each.jobs, None
         self._end(each, pack)
         if self.stopping or not pack:
             return
-        how = each.ended or _how(exit_code)
         if len(pack) > 1:
             self.say(f"{each.name} {how} with {plural(len(pack), 'run')}; each is tried alone")
             self._try_alone(pack)
             return
         (planned,) = pack
         self.lost[planned.run_id] = self.lost.get(planned.run_id, 0) + 1
-        if self.lost[planned.run_id] >= ATTEMPTS:
-            self._record(self._failed_row(planned, f"worker {how}, {ATTEMPTS} times", each.name), [])
+        if self.lost[planned.run_id] >= self.limits.attempts:
+            reason = f"worker {how}" + (f", {self.limits.attempts} times" if self.limits.attempts > 1 else "")
+            self._record(self._failed_row(planned, reason, each.name), [])
         else:
             self.say(f"{planned.run_id}: {each.name} {how}; the run is tried once more")
             self.waiting.add(planned)
 
-    def _finish(self, each: Worker, row: Row, curve: list[Row]) -> None:
+    def _finish(self, each: Slot, row: Row, curve: list[Row]) -> None:
         self._end(each, [planned for planned in each.jobs if planned.run_id == row["run_id"]])
         self._record(row, curve)
 

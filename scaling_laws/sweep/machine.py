@@ -61,9 +61,9 @@ def worker_count(asked: int) -> int:
     return asked or (1 if accelerator() else len(cores()))
 
 
-def worker_environment() -> dict[str, str]:
-    """Variables to set before a worker starts: one thread each on CPU, nothing on an accelerator."""
-    if accelerator():
+def worker_environment(single_threaded: bool | None = None) -> dict[str, str]:
+    """Variables to set before a worker starts: by default one thread each on CPU, nothing on an accelerator."""
+    if accelerator() if single_threaded is None else not single_threaded:
         return {}
     given, tunables = os.environ.get("XLA_FLAGS", ""), os.environ.get("GLIBC_TUNABLES", "")
     return SINGLE_THREADED | {

@@ -114,6 +114,12 @@ class Stopped:
 
 @dataclasses.dataclass(frozen=True)
 class Died:
-    """About a worker: its process ended by itself, with this exit code (negative: killed by that signal)."""
+    """About a worker: its process ended by itself, with this exit code (negative: killed by that signal), or `how`."""
 
     exit_code: int | None
+    how: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Returned:
+    """About a worker: it gives its runs back, which did not die under it."""

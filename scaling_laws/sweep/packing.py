@@ -21,32 +21,32 @@ class Packing:
     pack_devices: int = 1
 
     @classmethod
-    def of(cls, sweep: SweepConfig) -> "Packing":
-        """What `sweep.strategy` asks for on this machine; what `auto` goes by unless it is worth measuring.
+    def of(cls, sweep: SweepConfig, accelerators: int | None = None) -> "Packing":
+        """What `sweep.strategy` asks for; what `auto` goes by unless it is worth measuring.
 
         On a CPU one single-threaded process a core is faster than packs of small transformers; an accelerator, which a
-        single small model leaves idle, is filled by `vmap`, several by a pack spread over them.
+        single small model leaves idle, is filled by `vmap`, several by a pack spread over them. A worker has so many
+        `accelerators`; None: all of this machine's.
         """
-        strategy, size = sweep.strategy, sweep.pack_size or LARGEST
+        strategy, size, count = sweep.strategy, sweep.pack_size or LARGEST, _accelerators(accelerators)
         if strategy == "auto":
-            strategy = "processes" if not machine.accelerator() else "devices" if machine.device_count() > 1 else "vmap"
+            strategy = "processes" if not count else "devices" if count > 1 else "vmap"
         if strategy == "processes":
             return ALONE
-        return cls._spread(size) if strategy == "devices" else cls(size, strategy)
+        return cls._spread(size, count) if strategy == "devices" else cls(size, strategy)
 
     @classmethod
-    def options(cls, sweep: SweepConfig) -> tuple["Packing", ...]:
+    def options(cls, sweep: SweepConfig, accelerators: int | None = None) -> tuple["Packing", ...]:
         """What `auto` measures where that is worth it; nothing where `sweep.strategy` leaves no choice."""
         if sweep.strategy != "auto":
             return ()
-        largest = sweep.pack_size or LARGEST
-        sizes = sorted({min(FEW, largest), largest}) if machine.accelerator() else [min(FEW, largest)]
-        several = machine.device_count() > 1
-        return (ALONE, *(cls._spread(size) if several else cls(size, "vmap") for size in sizes if size > 1))
+        largest, count = sweep.pack_size or LARGEST, _accelerators(accelerators)
+        sizes = sorted({min(FEW, largest), largest}) if count else [min(FEW, largest)]
+        return (ALONE, *(cls._spread(size, count) if count > 1 else cls(size, "vmap") for size in sizes if size > 1))
 
     @classmethod
-    def _spread(cls, size: int) -> "Packing":
-        n_devices = machine.device_count()
+    def _spread(cls, size: int, accelerators: int) -> "Packing":
+        n_devices = max(1, accelerators)
         return cls(max(1, size // n_devices) * n_devices, "vmap", n_devices)
 
     def choose(
@@ -64,6 +64,12 @@ class Packing:
         pack = [first, *itertools.islice(others, self.size - 1)]
         whole = len(pack) - len(pack) % self.pack_devices
         return pack[: max(1, whole)]
+
+
+def _accelerators(given: int | None) -> int:
+    if given is not None:
+        return given
+    return machine.device_count() if machine.accelerator() else 0
 
 
 ALONE = Packing()

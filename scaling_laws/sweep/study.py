@@ -6,13 +6,10 @@ from pathlib import Path
 
 from scaling_laws import table
 from scaling_laws.config import ConfigError, ExperimentConfig
-from scaling_laws.sweep import machine, pace, rates, show
-from scaling_laws.sweep.choice import Choices
-from scaling_laws.sweep.execute import Limits, More, execute, nothing_more
-from scaling_laws.sweep.packing import Packing
+from scaling_laws.sweep import launch, machine, pace, rates, show
+from scaling_laws.sweep.execute import More, execute, nothing_more
 from scaling_laws.sweep.plan import Plan, plan
 from scaling_laws.sweep.planned import PlannedRun, TaskFacts
-from scaling_laws.sweep.pool import Pool
 from scaling_laws.sweep.summary import Row, Summary
 from scaling_laws.tasks import catalog, unchanged
 from scaling_laws.train import saved, source, teacher
@@ -71,7 +68,7 @@ def run_grid(grid: Plan, workdir: Path, say: Say = say_now) -> Study:
     """
     if not grid.runs:
         raise ConfigError(_nothing(grid))
-    n_workers = machine.worker_count(grid.config.sweep.workers)
+    n_workers = launch.worker_count(grid.config)
     for line in show.totals(grid, n_workers):
         say(line)
     return run_plan(grid, grid.runs, workdir, n_workers, say)
@@ -101,13 +98,17 @@ def train_runs(
     say: Say = say_now,
     more: More = nothing_more,
 ) -> tuple[Summary, list[Row]]:
-    """Do what is left of `runs`, and of what `more` names, and compact the tables: what was done, and all rows."""
-    choices = Choices(Packing.of(config.sweep), Packing.options(config.sweep))
-    with table.Journal(workdir, say) as journal, Pool(n_workers, config.task, workdir, facts.corpus_hash) as pool:
+    """Do what is left of `runs`, and of what `more` names, and compact the tables: what was done, and all rows.
+
+    They go where `config.cluster.launcher` says; `n_workers` are those of this machine.
+    """
+    choices, limits = launch.choices(config), launch.limits(config)
+    with table.Journal(workdir, say) as journal:
         unchanged.check(journal.rows(), config.task, facts.corpus_hash, workdir)
         saved.check_kept(journal.rows(), [(planned.run_id, planned.run) for planned in runs], workdir)
-        limits = Limits(config.sweep.stop_seconds, config.sweep.hang_seconds)
-        summary = execute(runs, facts, pool, journal, say=say, more=more, choices=choices, limits=limits)
+        settled = {row["run_id"] for row in journal.rows() if row["status"] in table.SETTLED}
+        with launch.launcher(config, config.task, workdir, facts.corpus_hash, n_workers, settled) as pool:
+            summary = execute(runs, facts, pool, journal, say=say, more=more, choices=choices, limits=limits)
         table.compact(workdir)
         return summary, [row for row in journal.rows() if row["status"] in (*table.SETTLED, "failed")]
 

@@ -15,7 +15,7 @@ import time
 import traceback
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from scaling_laws.config import TaskConfig
 from scaling_laws.sweep.messages import (
@@ -49,31 +49,63 @@ def main(pipe: Connection, setup: Setup) -> None:
         os.sched_setaffinity(0, {setup.core})
     mailbox = Mailbox(pipe)
     try:
-        _serve(mailbox, setup)
+        serve(mailbox, setup)
     except (BrokenPipeError, EOFError, ConnectionResetError):
         sys.exit(1)  # the parent is gone: nobody to tell
 
 
-class Mailbox:
-    """The worker's end of the pipe."""
+class Post(Protocol):
+    """How a worker hears of its runs and says what becomes of them, wherever it is."""
 
-    def __init__(self, pipe: Connection):
+    def send(self, message: Any) -> None:
+        """Send a message to the parent."""
+        ...
+
+    def next_job(self) -> Job | Trial | None:
+        """Wait for runs to do or to try out; None when asked to stop."""
+        ...
+
+    def stop(self) -> bool:
+        """Whether the parent asked for an end, or has ended itself."""
+        ...
+
+
+class Pipe(Protocol):
+    """What a mailbox needs of a connection."""
+
+    def send(self, message: Any, /) -> None:
+        """Send a message."""
+        ...
+
+    def recv(self) -> Any:
+        """Wait for a message."""
+        ...
+
+    def poll(self) -> bool:
+        """Whether a message is there."""
+        ...
+
+
+class Mailbox:
+    """The worker's end of the pipe: a `Post`."""
+
+    def __init__(self, pipe: Pipe):
         self.pipe = pipe
         self.stopped = False
 
     def send(self, message: Any) -> None:
-        """Send a message to the parent."""
+        """As `Post`."""
         self.pipe.send(message)
 
     def next_job(self) -> Job | Trial | None:
-        """Wait for runs to do or to try out; None when asked to stop."""
+        """As `Post`."""
         if self.stopped:
             return None
         message = self.pipe.recv()
         return message if isinstance(message, Job | Trial) else None
 
     def stop(self) -> bool:
-        """Whether the parent asked for an end, or has ended itself."""
+        """As `Post`."""
         if not self.stopped and self.pipe.poll():
             try:
                 self.stopped = isinstance(self.pipe.recv(), Stop)
@@ -120,7 +152,8 @@ class Tasks:
         return self._loaded[wanted]
 
 
-def _serve(mailbox: Mailbox, setup: Setup) -> None:
+def serve(mailbox: Post, setup: Setup) -> None:
+    """Load the task, say `Ready`, and do job after job until the mailbox has no more."""
     from scaling_laws.train.programs import keep_compiled
 
     keep_compiled(Path(setup.programs))
@@ -151,7 +184,7 @@ def _tried(trial: Trial, tasks: Tasks, workdir: Path) -> Tried:
     return Tried(tuple(rate(pack) for pack in trial.packs))
 
 
-def _outcome(job: Job, tasks: Tasks, mailbox: Mailbox, setup: Setup) -> Failed | Stopped | Unable | None:
+def _outcome(job: Job, tasks: Tasks, mailbox: Post, setup: Setup) -> Failed | Stopped | Unable | None:
     """Do a job, its rows sent as they come; what else there is to say of it."""
     from scaling_laws.train import loop
 
@@ -180,7 +213,7 @@ def _failed(job: Job, workdir: Path, error: Exception) -> Failed:
     return Failed(f"{type(error).__name__}: {message}" if message else type(error).__name__)
 
 
-def _train(job: Job, tasks: Tasks, mailbox: Mailbox, name: str, workdir: Path) -> None:
+def _train(job: Job, tasks: Tasks, mailbox: Post, name: str, workdir: Path) -> None:
     """Train the job's runs and send each row as its run ends."""
     from scaling_laws.train import loop
     from scaling_laws.train.member import Order
@@ -205,7 +238,7 @@ def _train(job: Job, tasks: Tasks, mailbox: Mailbox, name: str, workdir: Path) -
             mailbox.send(Done(row["run_id"], row, curve))
 
 
-def _watch(member: PackMember, mailbox: Mailbox, workdir: Path) -> "Watch":
+def _watch(member: PackMember, mailbox: Post, workdir: Path) -> "Watch":
     from scaling_laws.train.watch import Watch
 
     run_id = member.run_id

@@ -6,6 +6,7 @@ from scaling_laws.config import ExperimentConfig
 from scaling_laws.search import driver
 from scaling_laws.search.settings import Search
 from scaling_laws.search.space import parse
+from scaling_laws.sweep import launch
 
 TINY = {"model.width": 8, "model.depth": 1, "model.head_dim": 8, "task.context": 16, "train.batch_size": 4}
 
@@ -29,6 +30,6 @@ def make(experiment):
 @pytest.fixture
 def pools(monkeypatch):
     found = Pools()
-    monkeypatch.setattr(driver, "Pool", found)
+    monkeypatch.setattr(launch, "Pool", found)
     monkeypatch.setattr(driver, "facts_of", lambda experiment, say: FACTS)
     return found

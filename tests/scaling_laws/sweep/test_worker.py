@@ -58,12 +58,12 @@ def no_programs(monkeypatch):
 
 def test_a_text_that_is_not_the_plans_is_refused(tmp_path, no_programs):
     post = Post()
-    worker._serve(post, a_setup(tmp_path, "c0ffee"))
+    worker.serve(post, a_setup(tmp_path, "c0ffee"))
     (message,) = post.sent
     assert isinstance(message, messages.Unable)
     assert "text.txt has changed since the sweep began" in message.reason
     right = catalog.load(TaskConfig(path=str(tmp_path / "text.txt")), tmp_path).content_hash
-    worker._serve(post, a_setup(tmp_path, right))
+    worker.serve(post, a_setup(tmp_path, right))
     assert isinstance(post.sent[-1], messages.Ready)
 
 
