@@ -24,6 +24,11 @@ class Launcher(Protocol):
         """Whether nothing runs and nothing may be started again."""
         ...
 
+    @property
+    def at_once(self) -> int:
+        """How many can be at work at the same time, as far as is known."""
+        ...
+
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *_: object) -> None: ...
@@ -65,6 +70,11 @@ class Crew(Generic[Each]):
 
     def __init__(self, workers: Sequence[Each]):
         self.workers = list(workers)
+
+    @property
+    def at_once(self) -> int:
+        """As `Launcher`."""
+        return len(self.workers)
 
     def _start(self, each: Each) -> None:
         raise NotImplementedError

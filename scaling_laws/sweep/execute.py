@@ -311,7 +311,7 @@ class _Execution:
     def summary(self) -> Summary:
         remaining = len(self.known) - self.skipped - len(self.done)
         wall = time.monotonic() - self.began
-        used = min(len(self.pool.workers), max(1, len(self.known)))
+        used = min(self.pool.at_once, max(1, len(self.known)))
         spent = (self.start_seconds, self.write_seconds)
         return Summary(tuple(self.done), self.skipped, remaining, self.stopping, wall, *spent, used)
 

@@ -139,16 +139,17 @@ _KINDS = {"CPU": "num_cpus", "GPU": "num_gpus", "memory": "memory"}
 
 def _in_words(error: Exception) -> str:
     """What Ray says, of which the first line names a class and the rest goes on for pages."""
-    text = " ".join(str(error).split())
+    text = " ".join([type(error).__name__, *str(error).split()])
     for sign, words in _SIGNS.items():
         if sign in text:
             return words
-    return f"was lost ({type(error).__name__}: {text[:160]})"
+    return f"was lost ({text[:200]})"
 
 
 _SIGNS = {
     "node has died": "was lost with its node",
     "node was terminated": "was lost with its node",
     "its node": "was lost with its node",
+    "ActorUnavailableError": "was lost with its node, or cut off",
     "OOM": "was ended for want of memory",
 }

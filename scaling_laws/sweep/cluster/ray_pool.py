@@ -95,6 +95,7 @@ class RayPool(Crew[RayWorker]):
             messages = self._engine.news(each.question)
         except Lost as lost:
             each.deaths += not each.ready
+            self._engine.end(each.actor)  # it may be cut off alone, and must not train what another takes up
             each.leave()
             each.hear(None, time.monotonic())
             yield Died(None, str(lost))

@@ -106,13 +106,14 @@ class SlurmPool:
         corpus_hash: str,
         settled: Collection[str] = (),
     ):
-        self._cluster, self._settings, self._at_once = cluster, settings, at_once
+        self._cluster, self._settings, self._limit = cluster, settings, at_once
         self._workdir, self._corpus_hash, self._settled = workdir.resolve(), corpus_hash, settled
         self.workers: list[Place] = []
         self._jobs: list[ArrayJob] = []
         self._folders: list[Path] = []
         self._earlier: dict[str, Done] = {}
         self._answers: list[tuple[Place, Any]] = []
+        self.at_once = 1  # the most jobs that were open together
         self._looked, self._poll, self._unanswered = -math.inf, settings.poll_seconds, 0
 
     def __enter__(self) -> Self:
@@ -214,18 +215,20 @@ class SlurmPool:
         name = f"{PREFIX}{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
         folder = self._workdir / FOLDER / name
         folder.mkdir(parents=True)
-        groups = share_out(places, self._settings.job_seconds, self._at_once)
+        groups = share_out(places, self._settings.job_seconds, self._limit)
         for index, group in enumerate(groups):
             orders = tuple(place.order for place in group if place.order)
             facts = (name, str(self._workdir), self._corpus_hash, self._settings.attempts, self._settings.minutes)
             spool.write_spec(folder, index, spool.Spec(*facts, orders))
         self._folders.append(folder)
-        array = self._cluster.submit(folder, len(groups), name, self._at_once)
+        array = self._cluster.submit(folder, len(groups), name, self._limit)
         for index, group in enumerate(groups):
             job = ArrayJob(f"{array}_{index}", group, spool.Tail(folder, index))
             self._jobs.append(job)
             for place in group:
                 place.order, place.at = None, job
+        open_jobs = sum(bool(job.open) for job in self._jobs)
+        self.at_once = max(self.at_once, min(open_jobs, self._limit or open_jobs))
 
 
 def share_out(places: Sequence[Place], job_seconds: float, at_once: int) -> list[list[Place]]:

@@ -20,6 +20,10 @@ class FakePool:
         self.workers = [Worker(f"worker-{i}", None) for i in range(n_workers)]
         self.answer, self.assigned, self.stopped, self.started = answer, [], False, 0
 
+    @property
+    def at_once(self):
+        return len(self.workers)
+
     def start(self, count):
         self.started = max(self.started, count)
         for each in self.workers:
