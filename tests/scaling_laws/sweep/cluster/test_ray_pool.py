@@ -26,7 +26,7 @@ class Question:
 
 
 class FakeEngine:
-    """Actors at once; a job is answered by `answer(member, how often it was given)`, `Died` as the loss of its actor."""
+    """Actors at once; a job is answered by `answer(run, how often it was given)`, `Died` as the loss of its actor."""
 
     def __init__(self, planned, answer, room=3):
         self.planned, self.answer, self.capacity = {one.run_id: one for one in planned}, answer, room

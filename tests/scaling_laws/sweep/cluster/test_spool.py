@@ -25,10 +25,12 @@ def test_orders_come_back_to_the_last_setting(tmp_path):
         spool.read_spec(tmp_path, 5)
 
 
+CURVE = [{"step": 1, "loss": 0.1 + 0.2}]
+DONE = Done("r1", {"loss": 2.345678901234567, "spikes": None, "config": "{}"}, CURVE)
+
+
 @pytest.mark.parametrize(
-    "message",
-    [spool.Begun(), At("r1", 3), Failed("x: é"), Ready(1.5), Said("a\nb"), Stopped(), Unable("full")]
-    + [Done("r1", {"loss": 2.345678901234567, "spikes": None, "config": "{}"}, [{"step": 1, "loss": 0.1 + 0.2}])],
+    "message", [spool.Begun(), At("r1", 3), Failed("x: é"), Ready(1.5), Said("a\nb"), Stopped(), Unable("full"), DONE]
 )
 def test_what_a_job_says_comes_back(tmp_path, message):
     spool.Log(tmp_path, 0, 0).add(1, message)
