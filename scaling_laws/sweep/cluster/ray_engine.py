@@ -8,6 +8,7 @@ import dataclasses
 import importlib
 import os
 import queue
+import socket
 import threading
 import time
 import traceback
@@ -20,6 +21,7 @@ from scaling_laws.sweep import machine, worker
 from scaling_laws.sweep.messages import Setup
 
 LISTEN = 20.0  # seconds that an actor keeps a question for news open
+ANSWER = 10.0  # seconds that the head of a cluster may take to answer
 CALLS = 3  # of an actor at once: a question for news, a message, and one to spare
 
 
@@ -78,6 +80,7 @@ class Engine:
             raise ConfigError(
                 "--launcher=ray: ray is not installed; allowed: after scripts/setup --extra ray"
             ) from None
+        check_address(cluster.address)
         self._ours = not self._ray.is_initialized()
         if self._ours:
             try:
@@ -132,6 +135,18 @@ class Engine:
         """Leave the cluster, if it was joined here."""
         if self._ours:
             self._ray.shutdown()
+
+
+def check_address(address: str) -> None:
+    """Raises ConfigError where nobody listens at HOST:PORT, for which Ray itself would wait for ever."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit() or "/" in host:
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=ANSWER).close()
+    except (OSError, OverflowError) as error:
+        said = f"{type(error).__name__}: {error}"
+        raise ConfigError(f"cluster.address: {address!r}: {said}; allowed: that of a cluster that runs") from None
 
 
 _KINDS = {"CPU": "num_cpus", "GPU": "num_gpus", "memory": "memory"}

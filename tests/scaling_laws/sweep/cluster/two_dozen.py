@@ -19,10 +19,10 @@ SETTINGS = {
     "train.curve_eval_tokens": 256,
     "train.steps_per_dispatch": 10,
     "train.checkpoint_seconds": 0.5,
-    "sweep.widths": (8, 16, 32),
-    "sweep.depths": (1, 2),
-    "sweep.budgets": (2e9, 6e9),
-    "sweep.seeds": (0, 1),
+    "sweep.widths": (8, 16),
+    "sweep.depths": (1,),
+    "sweep.budgets": (1e9, 2e9, 4e9),
+    "sweep.seeds": (0, 1, 2, 3),
     "sweep.lr_check": False,
 }
 
