@@ -87,5 +87,3 @@ def test_a_run_that_kills_its_worker_each_time_fails_with_the_reason(nodes, tmp_
     assert rows[16]["reason"].endswith(", 2 times")
     assert len(victims) == 2
     assert summary.count("failed") == 1
-
-
