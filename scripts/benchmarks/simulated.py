@@ -15,11 +15,11 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from scaling_laws.sweep.execute import ATTEMPTS
-from scaling_laws.sweep.messages import At, Died, Done, Failed, Job, PackMember, Ready, Stopped, Tried
+from scaling_laws.sweep.execute import Limits
+from scaling_laws.sweep.messages import At, Died, Done, Failed, Ready, Stopped, Tried
 from scaling_laws.sweep.packing import Packing
 from scaling_laws.sweep.planned import PlannedRun, TaskFacts
-from scaling_laws.sweep.pool import Worker
+from scaling_laws.sweep.slot import Slot, job_of
 
 POINTS = 20  # of a curve, as many as `train.curve_points` has by default
 
@@ -135,8 +135,14 @@ class Fate:
         ]
 
 
+class SimulatedWorker(Slot):
+    """A worker that is started and ended by the clock."""
+
+    alive = False
+
+
 class SimulatedPool:
-    """`sweep.pool.Pool` on a clock. `busy`: seconds that workers had a run; `still`: that ready ones waited for one.
+    """A `sweep.crew.Launcher` on a clock. `busy`: seconds that workers had a run; `still`: that ready ones waited for one.
 
     Messages go through pickle, as through a pipe; the driver pays its side of it.
     """
@@ -145,7 +151,8 @@ class SimulatedPool:
 
     def __init__(self, n_workers: int, fate: Fate, clock: Clock):
         self.fate, self.clock, self.habits = fate, clock, fate.habits
-        self.workers = [Worker(f"worker-{i}", None) for i in range(n_workers)]
+        self.workers = [SimulatedWorker(f"worker-{i}") for i in range(n_workers)]
+        self.at_once = n_workers
         self.busy = self.still = 0.0
         self.deaths = self.messages = 0
         self._place = {each.name: each for each in self.workers}
@@ -155,7 +162,6 @@ class SimulatedPool:
         self._due: list[tuple[float, int, str, int, Any]] = []  # when, a number, who, which life, what
         self._life = dict.fromkeys(self._place, 0)
         self._down = set(self._place)
-        self._pipe: Any = object()  # that there is one
         self._numbers, self._draw = itertools.count(), random.Random(0)
 
     def start(self, count: int) -> None:
@@ -163,13 +169,13 @@ class SimulatedPool:
         self.clock.stop()
         for name in sorted(self._down)[: max(0, count - (len(self.workers) - len(self._down)))]:
             self._down.discard(name)
-            self._place[name].pipe = self._pipe
+            self._place[name].alive = True
             self._place[name].begin(self.clock())
             self._later(self._place[name], self.habits.start, Ready(self.habits.start))
             self._later(self._place[name], self._draw.expovariate(1 / self.habits.life), Died(-9))
         self.clock.go()
 
-    def try_out(self, each: Worker, planned: PlannedRun, options: tuple[Packing, ...]) -> None:
+    def try_out(self, each: SimulatedWorker, planned: PlannedRun, options: tuple[Packing, ...]) -> None:
         """A trial finds runs alone as fast as packs."""
         self.clock.stop()
         each.trial = (planned, options)
@@ -178,16 +184,14 @@ class SimulatedPool:
         self._later(each, 60.0, Tried((1.0,) * len(options)))
         self.clock.go()
 
-    def assign(self, each: Worker, pack: Sequence[PlannedRun], packing: Packing, awaited: Collection[str] = ()) -> None:
-        """Hand a run to an idle worker, as `Pool.assign` does."""
+    def assign(
+        self, each: SimulatedWorker, pack: Sequence[PlannedRun], packing: Packing, awaited: Collection[str] = ()
+    ) -> None:
+        """Hand a run to an idle worker, as `Slot.take` does by another clock."""
         each.jobs = list(pack)
         each.begin(self.clock())
         each.compiled.add(pack[0].program)
-        members = tuple(
-            PackMember(one.run_id, one.run, one.budget, one.purpose, one.lr_source, one.run_id in awaited, one.arm)
-            for one in pack
-        )
-        pickle.dumps(Job(members, "map", 1))
+        pickle.dumps(job_of(pack, packing, awaited))
         self.clock.stop()
         (planned,) = pack
         now = self.clock()
@@ -200,7 +204,7 @@ class SimulatedPool:
     def end_of(self, planned: PlannedRun) -> str:
         """The status that its row must have."""
         end = self.fate.of(planned)
-        return "failed" if end in ("raises", "deadly") or self.killed[planned.run_id] >= ATTEMPTS else end
+        return "failed" if end in ("raises", "deadly") or self.killed[planned.run_id] >= Limits().attempts else end
 
     def ask_to_stop(self) -> None:
         """Every run stops at once."""
@@ -209,7 +213,7 @@ class SimulatedPool:
             self._later(self._place[name], 0.0, Stopped())
         self.clock.go()
 
-    def events(self, timeout: float) -> Iterator[tuple[Worker, Any]]:
+    def events(self, timeout: float) -> Iterator[tuple[SimulatedWorker, Any]]:
         """What is heard by now; where that is nothing, what is heard next within `timeout`."""
         self.clock.stop()
         now = self.clock()
@@ -258,7 +262,7 @@ class SimulatedPool:
             self.deaths += 1
             self._life[name] += 1
             self._down.add(name)
-            each.pipe, each.ready, each.compiled = None, False, set()
+            each.alive, each.ready, each.compiled = False, False, set()
         return message
 
     def _end(self, name: str, now: float) -> None:
@@ -268,6 +272,6 @@ class SimulatedPool:
     def _stale(self, entry: tuple[float, int, str, int, Any]) -> bool:
         return entry[3] != self._life[entry[2]]
 
-    def _later(self, each: Worker, seconds: float, what: Any) -> None:
+    def _later(self, each: SimulatedWorker, seconds: float, what: Any) -> None:
         life = self._life[each.name]
         heapq.heappush(self._due, (self.clock() + seconds, next(self._numbers), each.name, life, what))
