@@ -1,7 +1,8 @@
 """Checkpoints of a run: atomic, verified by checksum before they are used, the last two kept.
 
 Each is made in a folder of its own that gets its final name only when everything is on the disk, with a sealed manifest
-of the SHA-256 of every file and of what each array is.
+of the SHA-256 of every file and of what each array is. Several processes that train one model each write what they have
+of it; the first one does the rest. What they wrote any number of processes reads.
 """
 
 import ast
@@ -10,7 +11,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ import jax
 import numpy as np
 
 from scaling_laws.disk import sync_folder
+from scaling_laws.hosts.team import ALONE, Team
 from scaling_laws.sealed import seal, unseal
 from scaling_laws.train import arrays, saved
+from scaling_laws.train.shares import Share
 
 MANIFEST = "manifest.json"
 FORMAT = 3  # of the manifest and of what a run keeps beside its state; 2: its health; 3: its last step by layer
@@ -51,27 +54,50 @@ def load(folder: Path) -> tuple[int, dict[str, np.ndarray], dict[str, Any]]:
 
 
 class Checkpoints:
-    """The checkpoints of one run under `folder`, which is made when first needed. One process at a time."""
+    """The checkpoints of one run under `folder`, which is made when first needed. One process at a time, or the
+    processes of one team, which then call everything together."""
 
-    def __init__(self, folder: str | os.PathLike, say: Callable[[str], None] = warn, keep: int = 2):
-        self.folder, self._say, self._keep = Path(folder).absolute(), say, keep
+    def __init__(self, folder: str | os.PathLike, say: Callable[[str], None] = warn, keep: int = 2, team: Team = ALONE):
+        self.folder, self._say, self._keep, self._team = Path(folder).absolute(), say, keep, team
 
     def any(self) -> bool:
         """Whether there is a checkpoint, sound or not."""
         return bool(self._saved())
 
     def save(self, step: int, state: PyTree, extra: dict[str, Any] | None = None) -> None:
-        """Write `state` (arrays of any dtype of NumPy or JAX) and `extra` (what JSON can hold), then drop old ones.
+        """Write `state` (arrays of any dtype of NumPy or JAX, or `Share`s) and `extra` (what JSON can hold), then drop
+        old ones.
 
         A checkpoint of the same step is replaced; those of later steps, left by a run that went back, are dropped.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._drop_partial()
         partial, final = self.folder / f"{PARTIAL}{step:012d}", self.folder / f"{saved.PREFIX}{step:012d}"
-        partial.mkdir()
+        if self._team.first:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._drop_partial()
+        self._team.meet()
+        partial.mkdir(parents=True, exist_ok=self._team.several)
         tensors = _named(state)
-        arrays.write(partial, tensors)
-        described, files = _description(tensors), _sync_and_hash(partial)
+        if self._team.several:
+            arrays.write_pieces(partial, tensors, self._team.process)
+        else:
+            arrays.write(partial, tensors)
+        own = f"{arrays.PIECES}{self._team.process:05d}.*" if self._team.several else "*"
+        files = self._team.meet(_sync_and_hash(partial, own))
+        if self._team.first:
+            self._complete(partial, final, step, tensors, {k: v for each in files for k, v in each.items()}, extra)
+        self._team.meet()
+
+    def _complete(
+        self,
+        partial: Path,
+        final: Path,
+        step: int,
+        tensors: dict[str, np.ndarray | Share],
+        files: dict[str, str],
+        extra: dict[str, Any] | None,
+    ) -> None:
+        """Make a checkpoint of the files that are there."""
+        described = _description(tensors)
         facts = {"format": FORMAT, "step": step, "tensors": described, "files": files, "extra": extra or {}}
         _write_synced(partial / MANIFEST, seal(facts))
         for path in [partial, *(path for path in partial.rglob("*") if path.is_dir())]:
@@ -85,7 +111,7 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """Steps of the checkpoints, sound or not, earliest first."""
-        return saved.steps(self.folder)
+        return self._team.meet(saved.steps(self.folder))[0]
 
     def restore(self, template: PyTree, at: int | None = None) -> tuple[int, PyTree, dict[str, Any]] | None:
         """(step, state, extra) of the latest sound checkpoint, bit for bit as saved; None when there is none.
@@ -96,21 +122,26 @@ class Checkpoints:
         NumPy arrays in that structure. A checkpoint that is damaged, or does not fit the template, is set aside
         and named through `say`.
         """
-        expected = _named(template)
-        for folder in reversed(self._saved()):
-            if at is not None and folder.name != f"{saved.PREFIX}{at:012d}":
+        expected = {name: np.asarray(leaf) for name, leaf in _named(template).items()}
+        for step in reversed(self.steps()):
+            if at is not None and step != at:
                 continue
+            folder = self.folder / f"{saved.PREFIX}{step:012d}"
             facts, fault = _verified(folder)
             fault = fault or _misfit(facts["tensors"], _description(expected))
+            fault = next((each for each in self._team.meet(fault) if each), "")
             if not fault:
                 tensors = arrays.read(folder, expected)
                 leaves = [tensors[name] for name in expected]
                 return facts["step"], jax.tree.unflatten(jax.tree.structure(template), leaves), facts["extra"]
-            self._set_aside(folder, fault)
+            if self._team.first:
+                self._set_aside(folder, fault)
         return None
 
     def clear(self) -> None:
         """Remove every checkpoint of the run, and its folder."""
+        if not self._team.first:
+            return
         for folder in self._saved():
             self._remove(folder)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -136,15 +167,15 @@ class Checkpoints:
         self._say(f"{folder}: checkpoint not used, {fault}; moved to {aside.name}")
 
 
-def _named(tree: PyTree) -> dict[str, np.ndarray]:
-    """Path in the tree -> leaf, in the order of the leaves."""
+def _named(tree: PyTree) -> dict[str, Any]:
+    """Path in the tree -> leaf, an array of NumPy or a `Share`, in the order of the leaves."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
-    named = {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
+    named = {jax.tree_util.keystr(path): leaf if isinstance(leaf, Share) else np.asarray(leaf) for path, leaf in leaves}
     assert len(named) == len(leaves), "two leaves of one path"
     return named
 
 
-def _description(tensors: dict[str, np.ndarray]) -> dict[str, str]:
+def _description(tensors: Mapping[str, np.ndarray | Share]) -> dict[str, str]:
     return {name: f"{tensor.dtype.name}{list(tensor.shape)}" for name, tensor in tensors.items()}
 
 
@@ -190,8 +221,8 @@ def _verified(folder: Path) -> tuple[dict[str, Any], str]:
     return facts, ""
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.rglob("*")) if not path.is_dir())
+def _files(folder: Path, pattern: str = "*") -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob(pattern)) if not path.is_dir())
 
 
 def _hash(path: Path) -> str:
@@ -199,12 +230,12 @@ def _hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _sync_and_hash(folder: Path) -> dict[str, str]:
-    """Path in the folder -> SHA-256 of every file, each on the disk first."""
-    for path in _files(folder):
+def _sync_and_hash(folder: Path, pattern: str = "*") -> dict[str, str]:
+    """Path in the folder -> SHA-256 of every file of such a name, each on the disk first."""
+    for path in _files(folder, pattern):
         with path.open("rb") as file:
             os.fsync(file.fileno())
-    return {str(path.relative_to(folder)): _hash(path) for path in _files(folder)}
+    return {str(path.relative_to(folder)): _hash(path) for path in _files(folder, pattern)}
 
 
 def _write_synced(path: Path, data: bytes) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from scaling_laws.config import ConfigError, RunConfig
+from scaling_laws.spec import Spec
 
 STRATEGIES = ("map", "vmap")
 AXES = ("pack", "data", "fsdp")
@@ -27,12 +28,14 @@ class Layout:
     pack_devices: int = 1
     data_devices: int = 1
     fsdp_devices: int = 1
+    processes: int = 1  # whose devices these are
 
     @classmethod
     def of(cls, run: RunConfig, members: int = 1, strategy: str = "map", pack_devices: int = 1) -> "Layout":
         """The layout that a run's settings ask for. Raises ConfigError where it does not fit the run or the devices."""
         train = run.train
-        layout = cls(members, strategy, train.backend, pack_devices, train.data_devices, train.fsdp_devices)
+        devices = (pack_devices, train.data_devices, train.fsdp_devices)
+        layout = cls(members, strategy, train.backend, *devices, processes=jax.process_count())
         layout.check()
         return layout
 
@@ -41,6 +44,11 @@ class Layout:
         """Devices that the programs run on."""
         return self.pack_devices * self.data_devices * self.fsdp_devices
 
+    def brings(self, spec: Spec) -> bool:
+        """Whether each process brings the windows of its own share of a batch, in place of a text that lies on every
+        device."""
+        return self.processes > 1 and spec.source == "windows"
+
     def check(self) -> None:
         """Raises ConfigError, in one line, where the layout cannot be had."""
         found = jax.device_count()
@@ -48,6 +56,8 @@ class Layout:
             raise ConfigError(
                 f"train.data_devices x train.fsdp_devices x pack: {self.n_devices} devices; allowed: at most {found}"
             )
+        if self.processes > 1:
+            self._check_over_processes(found)
         if self.backend == "pmap" and self.fsdp_devices * self.pack_devices > 1:
             raise ConfigError("train.backend: pmap; allowed: jit where tensors or packs are spread over devices")
         if self.members % self.pack_devices:
@@ -56,6 +66,17 @@ class Layout:
             raise ConfigError(f"strategy: {self.strategy!r}; allowed: {', '.join(STRATEGIES)}")
         if self.pack_devices > 1 and self.strategy != "vmap":
             raise ConfigError(f"strategy: {self.strategy!r}; allowed: vmap where a pack is spread over devices")
+
+    def _check_over_processes(self, found: int) -> None:
+        if self.n_devices != found:
+            raise ConfigError(
+                f"train.data_devices x train.fsdp_devices: {self.n_devices}; allowed: {found}, all devices of "
+                f"{self.processes} processes"
+            )
+        if self.backend == "pmap":
+            raise ConfigError("train.backend: pmap; allowed: jit where several processes train one model")
+        if self.pack_devices > 1:
+            raise ConfigError(f"pack over {self.pack_devices} devices; allowed: 1 where several processes train it")
 
     def mesh(self) -> Mesh:
         """The mesh over the first devices, axes pack, data and fsdp."""

@@ -3,6 +3,9 @@
 A dispatch is never waited for before the next one is queued; the losses of dispatch t are read while t + 1 computes.
 A resumed run is bit for bit the undisturbed one on a CPU: the data are a function of (data_seed, step), and a
 checkpoint holds the state, the losses since the last curve point and the curve so far.
+
+Several processes that train one model run this loop each, in step: whatever would depend on a clock or on a signal they
+settle together (`hosts.team`), and the first one writes.
 """
 
 import dataclasses
@@ -17,6 +20,7 @@ import numpy as np
 
 from scaling_laws import config, provenance
 from scaling_laws.config import RunConfig
+from scaling_laws.hosts.team import ALONE, Team
 from scaling_laws.tasks import order
 from scaling_laws.tasks.task import Task
 from scaling_laws.techniques import stored
@@ -84,9 +88,18 @@ class Evaluated:
 
 
 class _Pack:
-    def __init__(self, orders: Sequence[Order], task: Task, folder: Path, layout: Layout, say: Callable[[str], None]):
-        self.members = [Member(order, task, folder, say) for order in orders]
+    def __init__(
+        self,
+        orders: Sequence[Order],
+        task: Task,
+        folder: Path,
+        layout: Layout,
+        say: Callable[[str], None],
+        team: Team = ALONE,
+    ):
+        self.members = [Member(order, task, folder, say, team) for order in orders]
         self.train, self.task, self.folder, self.say = orders[0].run.train, task, folder, say
+        self.team = team
         began = time.perf_counter()
         arrays = data_of(orders[0].run, task, folder)
         self.programs = programs_of(orders[0].run, task, layout, folder, arrays)
@@ -127,10 +140,11 @@ class _Pack:
         """Train to step `target`, yielding members that diverge on the way. Raises StopRequested."""
         pending: tuple[int, Any] | None = None
         self.mark = time.perf_counter()
+        pace = max(self.team.meet(self.step_seconds))
         while self.done < target and self.alive:
             ends = self.branches | self.prunings
             until = min((step for step in ends if self.done < step < target), default=target)
-            count = min(self.train.steps_per_dispatch, until - self.done, max(1, int(DISPATCH / self.step_seconds)))
+            count = min(self.train.steps_per_dispatch, until - self.done, max(1, int(DISPATCH / pace)))
             alive_M = np.array([member.alive for member in self.members])
             self.state, *seen = self.programs.advance(
                 self.state, self.hyper, self.data, self._starts(count), count, alive_M
@@ -139,14 +153,15 @@ class _Pack:
             if pending:
                 yield from self._take(*pending)
             pending = (count, seen)
-            stopping = stop() and self.done < self.train.steps  # at the end the rows are a moment away
-            if stopping or self.done in ends or self._checkpoint_due():
+            asked, due, pace = self._settled(stop())
+            stopping = asked and self.done < self.train.steps  # at the end the rows are a moment away
+            if stopping or self.done in ends or due:
                 yield from self._take(*pending)
                 pending = None
                 self._prune()
                 if self.done in self.branches:
                     self._save_trunks()
-                if stopping or self._checkpoint_due():
+                if stopping or due:
                     self._save()
                 self.mark = time.perf_counter()
                 if stopping and self.alive:
@@ -189,14 +204,18 @@ class _Pack:
                 if not member.take(losses_K, norms_K):
                     yield member
 
-    def _checkpoint_due(self) -> bool:
+    def _settled(self, asked: bool) -> tuple[bool, bool, float]:
+        """Whether a process is asked to stop, whether a checkpoint is due at one, and the seconds that a step takes
+        the slowest: the same at all."""
         every = self.train.checkpoint_seconds
-        return every > 0 and time.monotonic() - self.saved_at > every
+        due = every > 0 and time.monotonic() - self.saved_at > every
+        of_any = [max(each) for each in zip(*self.team.meet([asked, due, self.step_seconds]), strict=True)]
+        return bool(of_any[0]), bool(of_any[1]), of_any[2]
 
     def _save(self) -> None:
         if self.done == self.train.steps:
             return  # the end is a moment away, and a finished run keeps no checkpoint
-        for member, state in zip(self.members, self.programs.fetch_states(self.state), strict=True):
+        for member, state in zip(self.members, self.programs.kept_states(self.state), strict=True):
             if member.alive:
                 member.save(self.done, state)
         self.saved_at = time.monotonic()
@@ -211,7 +230,7 @@ class _Pack:
 
     def _save_trunks(self) -> None:
         """Keep the states of the members that others begin from at this step."""
-        for member, state in zip(self.members, self.programs.fetch_states(self.state), strict=True):
+        for member, state in zip(self.members, self.programs.kept_states(self.state), strict=True):
             if member.alive and member.branches_at == self.done:
                 member.save_trunk(self.done, state)
 
@@ -301,7 +320,7 @@ class _Pack:
                 if sparse:
                     final |= member.sparse(last[index])
                 final["model_bytes"] = stored.model_bytes(member.run.quantize, self._shapes)
-                if keeps and final["status"] == "finished":
+                if keeps and final["status"] == "finished" and self.team.first:
                     kept.write(self.folder, member.run_id, self.done, last[index])
                 yield member, final
 
@@ -326,19 +345,21 @@ def train_pack(
     say: Callable[[str], None] = print,
     stop: Callable[[], bool] = lambda: False,
     probe: Probe | None = None,
+    team: Team = ALONE,
 ) -> Iterator[Ended]:
     """Train runs of one form (`config.form`) together, each to its horizon, or go on from their checkpoints.
 
     Yields the row and the curve of each as it ends: status `finished`, `dead`, `spiked`, or `diverged` with the reason,
     which hurts no other. Seconds of a pack are shared out equally. `probe` is called at every point of the curve, again
-    at one that a run is resumed before. Raises ConfigError for bad settings, StopRequested
-    after `stop()` answered True.
+    at one that a run is resumed before. With `team` every process calls this with the same orders and a task of the
+    same content, the first one with watchers and words, and gets the same rows. Raises ConfigError for bad settings,
+    StopRequested after `stop()` answered True, in a team that of any process.
     """
     if len({config.form(order.run) for order in orders}) > 1:
         raise ValueError("orders: runs of unlike forms; allowed: runs that differ in seeds and optimiser numbers alone")
     began, started_at = time.perf_counter(), provenance.now()
     layout = Layout.of(orders[0].run, len(orders), strategy, pack_devices)
-    pack = _Pack(orders, task, workdir, layout, say)
+    pack = _Pack(orders, task, workdir, layout, say, team)
     prepared = time.perf_counter() - began
     facts = provenance.environment() | {"worker": worker, "started_at": started_at}
     facts |= {"compile_seconds": pack.compile_seconds / len(orders)}

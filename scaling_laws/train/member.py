@@ -10,6 +10,7 @@ import numpy as np
 from scaling_laws import config, families, hyper, spec, validation
 from scaling_laws.config import OWN_SETTING, RunConfig
 from scaling_laws.describe import describe
+from scaling_laws.hosts.team import ALONE, Team
 from scaling_laws.tasks import measured, metrics, samples
 from scaling_laws.tasks import order as reading_order
 from scaling_laws.tasks.task import Task
@@ -95,7 +96,7 @@ class Progress:
 class Member:
     """One run of a pack."""
 
-    def __init__(self, order: Order, task: Task, folder: Path, say: Any):
+    def __init__(self, order: Order, task: Task, folder: Path, say: Any, team: Team = ALONE):
         """Raises ConfigError for bad settings, and where a run that it begins or learns from is not there or
         does not fit."""
         validation.validate_run(order.run)
@@ -109,9 +110,10 @@ class Member:
         self.counts = families.count_run(order.run, task.spec)
         self.step_tokens = order.run.train.batch_size * task.spec.targets
         self.hyper = hyper.hyperparameters(order.run)
-        self.checkpoints = Checkpoints(saved.folder(folder, self.run_id), say=say)
+        self.checkpoints = Checkpoints(saved.folder(folder, self.run_id), say=say, team=team)
         self.trunk = config.trunk_identity(order.run, task.content_hash)
-        self.trunk_checkpoints = Checkpoints(saved.folder(folder, self.trunk), say=say) if self.trunk else None
+        trunk = saved.folder(folder, self.trunk)
+        self.trunk_checkpoints = Checkpoints(trunk, say=say, team=team) if self.trunk else None
         self.looks = stopping.looks(order.run.train.steps, order.run.regularise.patience)
         self.pruner = Pruner(order.run)
         self.best: State = {}  # parameters at the lowest look, on the host

@@ -18,7 +18,7 @@ from scaling_laws.models.hooks import DROPOUT, Dropout, Hooks
 from scaling_laws.models.layers import WATCHED
 from scaling_laws.models.loss import cross_entropy, example_losses
 from scaling_laws.parametrization import Rules
-from scaling_laws.train import augment, penalties, rounding, teaching
+from scaling_laws.train import augment, penalties, reading, rounding, teaching
 from scaling_laws.train.boosting import OFFSET
 from scaling_laws.train.reading import Data
 from scaling_laws.train.shape import Shape
@@ -146,4 +146,4 @@ class Objective:
         if not self.shape.techniques.regularise.dropout:
             return Hooks(rounding=coarse), None
         key = jax.random.fold_in(jax.random.fold_in(jax.random.key(STREAM), numbers["data_seed"]), step)
-        return Hooks(Dropout(numbers["regularise.dropout"], starts_B), coarse), {DROPOUT: key}
+        return Hooks(Dropout(numbers["regularise.dropout"], reading.places(starts_B)), coarse), {DROPOUT: key}

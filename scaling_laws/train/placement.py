@@ -1,20 +1,24 @@
-"""The compiled programs of a pack in one of three places: one device, a mesh under `jit`, or copies under `pmap`.
+"""The compiled programs of a pack in one of four places: one device, a mesh under `jit`, a mesh over the devices of
+several processes, or copies under `pmap`.
 
 Dimension letters: M members, K steps a dispatch, B batch.
 """
 
 import functools
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax.sharding import NamedSharding
 
-from scaling_laws.train import exports
+from scaling_laws.train import exports, reading
 from scaling_laws.train import state as states
 from scaling_laws.train.functions import DataForms, Functions
 from scaling_laws.train.layout import Layout
+from scaling_laws.train.reading import TEXT, Brought
 from scaling_laws.train.shape import Shape
+from scaling_laws.train.shares import Share
 
 
 class OneDevice:
@@ -42,6 +46,10 @@ class OneDevice:
         """A dispatch."""
         return self.advance(*arguments)
 
+    def evaluate(self, state: Any, hyper: Any, data: Any, starts_B: Any) -> Any:
+        """The losses of a batch."""
+        return self.losses(self.params(state), hyper, data, starts_B)
+
     def place_data(self, data: Mapping[str, np.ndarray]) -> Any:
         """The arrays to train on."""
         return jax.device_put(dict(data))
@@ -57,6 +65,10 @@ class OneDevice:
     def whole(self, state: Any) -> Any:
         """The state without copies of it."""
         return state
+
+    def kept(self, state: Any) -> Any:
+        """What this process writes of a state into a checkpoint: the whole of it, on the host."""
+        return jax.device_get(self.whole(state))
 
     def params(self, state: Any) -> Any:
         """The parameters as `losses` takes them."""
@@ -89,6 +101,67 @@ class _OnMesh(OneDevice):
 
     def place(self, name: str, tensor: np.ndarray) -> Any:
         return jax.device_put(tensor, self.shardings[name])
+
+
+class _Held(NamedTuple):
+    """Arrays on the devices, and a text on the host."""
+
+    placed: Any
+    text: np.ndarray | None
+
+
+class _OverProcesses(_OnMesh):
+    """A mesh over the devices of several processes, each of which has every array whole on its host.
+
+    A process places its own slices of them, and reads of a text only the windows of its own share of each batch.
+    """
+
+    def __init__(self, shape: Shape, layout: Layout, forms: DataForms):
+        self.spec = shape.spec
+        self.gather = jax.jit(lambda leaf: leaf, out_shardings=layout.sharding())
+        super().__init__(shape, layout, forms)
+
+    def run(self, state: Any, hyper: Any, data: Any, starts_MxKxB: Any, count: Any, alive_M: Any) -> Any:
+        batch = self._batch(data, starts_MxKxB, self.layout.sharding("pack", None, ("data", "fsdp")))
+        return self.advance(state, hyper, data.placed, batch, count, alive_M)
+
+    def evaluate(self, state: Any, hyper: Any, data: Any, starts_B: Any) -> Any:
+        batch = self._batch(data, starts_B, self.layout.sharding(("data", "fsdp")))
+        # one at a time: on CPUs, collectives of many programs that are queued wait for each other for ever
+        return jax.block_until_ready(self.losses(self.params(state), hyper, data.placed, batch))
+
+    def _batch(self, data: _Held, starts: np.ndarray, sharding: NamedSharding) -> Any:
+        placed = _sliced(starts, sharding)
+        if (text := data.text) is None:
+            return placed
+
+        def windows(index: Any) -> np.ndarray:
+            return text[reading.within(self.spec, starts[index[:-1]], np)]
+
+        size = (*starts.shape, self.spec.shape[0] + 1)
+        return Brought(placed, jax.make_array_from_callback(size, sharding, windows))
+
+    def place_data(self, data: Mapping[str, np.ndarray]) -> Any:
+        text = data[TEXT] if self.layout.brings(self.spec) and TEXT in data else None
+        everywhere = self.layout.sharding()
+        placed = {name: _sliced(each, everywhere) for name, each in data.items() if text is None or name != TEXT}
+        return _Held(placed, text)
+
+    def place(self, name: str, tensor: np.ndarray) -> Any:
+        return _sliced(tensor, self.shardings[name])
+
+    def whole(self, state: Any) -> Any:
+        """On the host, tensor by tensor: no device has more than one of them whole at a time."""
+        return {name: np.asarray(self.gather(leaf)) for name, leaf in state.items()}
+
+    def kept(self, state: Any) -> Any:
+        """The slices that no process before this one has."""
+        return {name: Share.of(leaf) for name, leaf in state.items()}
+
+
+def _sliced(array: np.ndarray, sharding: NamedSharding) -> jax.Array:
+    """An array that every process has whole, of which each places what is its devices'."""
+    return jax.make_array_from_callback(np.shape(array), sharding, lambda index: np.asarray(array)[index])
 
 
 class _Copies(OneDevice):
@@ -150,4 +223,4 @@ def _traced(shape: Shape, layout: Layout, forms: DataForms, axis: str | None = N
 def place(shape: Shape, layout: Layout, forms: DataForms) -> OneDevice:
     """The programs where the layout wants them."""
     kind = _Copies if layout.backend == "pmap" else _OnMesh if layout.n_devices > 1 else OneDevice
-    return kind(shape, layout, forms)
+    return (_OverProcesses if layout.processes > 1 else kind)(shape, layout, forms)

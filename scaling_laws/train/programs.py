@@ -79,6 +79,12 @@ class Programs:
         host = jax.device_get(self._built.whole(state))
         return [member(host, index) for index in range(self.layout.members)]
 
+    def kept_states(self, state: Any) -> list[State]:
+        """What this process writes of the members' states into their checkpoints: all, or `shares.Share` of each
+        tensor."""
+        kept = self._built.kept(state)
+        return [member(kept, index) for index in range(self.layout.members)]
+
     def advance(self, state: Any, hyper: Any, data: Any, starts_MxKxB: Any, count: int, alive_M: Any) -> Any:
         """`count` <= K optimiser steps of every member that is alive: the new state, the losses (M, K), the norms of
         the gradients before clipping (M, K), and the layers' norms and ratios at the last step (M, 2, G).
@@ -90,7 +96,7 @@ class Programs:
     def losses_MxB(self, state: Any, hyper: Any, data: Any, starts_B: Any) -> Any:
         """Every member's loss of each example, and what else is seen: `attention_logit` (M, depth), `logit_mean` (M,),
         and `outputs` (M, B, O) where an example has one target."""
-        return self._built.losses(self._built.params(state), hyper, data, starts_B)
+        return self._built.evaluate(state, hyper, data, starts_B)
 
 
 @functools.cache

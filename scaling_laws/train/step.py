@@ -1,6 +1,6 @@
 """The training step of one shape, as pure functions: a batch's losses, and several optimiser steps a dispatch.
 
-Dimension letters: B batch, O outputs, K steps a dispatch.
+A batch is the places of its examples, or `reading.Brought`. Dimension letters: B batch, O outputs, K steps a dispatch.
 """
 
 from collections.abc import Mapping
@@ -57,12 +57,12 @@ class Step:
         """Whether the state holds an average of the parameters beside them."""
         return self.shape.average != "none"
 
-    def losses_B(self, params: Any, numbers: Any, data: Data, starts_B: jax.Array) -> jax.Array:
+    def losses_B(self, params: Any, numbers: Any, data: Data, starts_B: Any) -> jax.Array:
         """Loss of each example, of each window of a text the mean in nats per token, float32; of a stream examples by
         the seed in `numbers` (`hyper`)."""
         return self.evaluate_B(params, numbers, data, starts_B)[0]
 
-    def evaluate_B(self, params: Any, numbers: Any, data: Data, starts_B: jax.Array) -> tuple[jax.Array, Tree]:
+    def evaluate_B(self, params: Any, numbers: Any, data: Data, starts_B: Any) -> tuple[jax.Array, Tree]:
         """`losses_B`, and what else is seen of the batch.
 
         Signs of instability, both of a sample of it: `attention_logit`, the largest of each block (depth,), none where
@@ -70,7 +70,7 @@ class Step:
         (B, O), of which scores are made.
         """
 
-        def part(starts: jax.Array) -> Any:
+        def part(starts: Any) -> Any:
             examples = read(self.shape.spec, data, starts, numbers["data_seed"])
             seen = self.objective.evaluated(params, numbers, data, examples, starts)
             return seen.losses_B, self._signs(seen.sown[WATCHED]), seen.outputs
@@ -91,7 +91,7 @@ class Step:
         }
 
     def advance(
-        self, state: Tree, numbers: Any, data: Data, starts_KxB: jax.Array, count: jax.Array, alive: jax.Array
+        self, state: Tree, numbers: Any, data: Data, starts_KxB: Any, count: jax.Array, alive: jax.Array
     ) -> tuple[Tree, jax.Array, jax.Array, jax.Array]:
         """`count` <= K optimiser steps; the parameters rest unless `alive`, and the frozen ones always: the optimiser
         never sees them.
@@ -109,7 +109,8 @@ class Step:
             joined, opt_state, average, losses_K, norms_K, _ = carry
             params = form.split(joined)
             step = optim.steps_done(opt_state)
-            loss, tensors = self._loss_and_gradients(params, numbers, data, starts_KxB[k], step, still)
+            batch = jax.tree.map(lambda each_KxB: each_KxB[k], starts_KxB)
+            loss, tensors = self._loss_and_gradients(params, numbers, data, batch, step, still)
             grads = zeros.without(form.join(tensors), joined) if prunes else form.join(tensors)
             updates, opt_state = transform.update(grads, opt_state, joined)
             updates = jax.tree.map(lambda update: jnp.where(alive, update, 0), updates)
@@ -148,16 +149,16 @@ class Step:
         by = optim.multipliers(self.rules, params)
         return optim.optimizer(self.kind, optim.Multipliers(*map(form.share, by)), numbers)
 
-    def _in_parts(self, starts_B: jax.Array) -> jax.Array:
+    def _in_parts(self, starts_B: Any) -> Any:
         """(parts, B / parts); every part takes from everywhere, so that a batch split over devices stays split."""
-        return starts_B.reshape(-1, self.shape.parts).T
+        return jax.tree.map(lambda each: each.reshape(-1, self.shape.parts, *each.shape[1:]).swapaxes(0, 1), starts_B)
 
     def _loss_and_gradients(
         self,
         params: Any,
         numbers: Any,
         data: Data,
-        starts_B: jax.Array,
+        starts_B: Any,
         step: Any = 0,
         still: Mapping[str, Any] = NOTHING,
     ) -> tuple[jax.Array, Any]:
@@ -170,11 +171,11 @@ class Step:
         def objective(params: Any, *about: Any) -> Any:
             return self.objective({**still, **params}, *about)
 
-        def part(starts: jax.Array) -> Any:
+        def part(starts: Any) -> Any:
             (_, loss), grads = jax.value_and_grad(objective, has_aux=True)(params, numbers, data, starts, step)
             return loss, grads
 
-        def add(total: Any, starts: jax.Array) -> tuple[Any, None]:
+        def add(total: Any, starts: Any) -> tuple[Any, None]:
             return jax.tree.map(jnp.add, total, part(starts)), None
 
         n_parts = self.shape.parts

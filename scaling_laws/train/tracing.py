@@ -10,6 +10,7 @@ from scaling_laws.config import RunConfig
 from scaling_laws.train import state as states
 from scaling_laws.train.functions import DataForms, Functions
 from scaling_laws.train.layout import Layout, over_members
+from scaling_laws.train.reading import TEXT, Brought
 from scaling_laws.train.shape import Shape
 from scaling_laws.train.step import Step
 
@@ -32,9 +33,10 @@ def functions(shape: Shape, layout: Layout, forms: DataForms, axis: str | None =
         tree = states.tree({"params": template["params"]}, params)
         return step.evaluate_B(tree["params"], numbers, data, starts)
 
-    starts_KxB = jax.ShapeDtypeStruct((shape.steps_per_dispatch, shape.batch_size), jnp.int32)
-    starts_B = jax.ShapeDtypeStruct((shape.eval_batch,), jnp.int32)
     train_data, eval_data = forms.structs()
+    brought = layout.brings(shape.spec)
+    starts_KxB = _batch((shape.steps_per_dispatch, shape.batch_size), shape, train_data, brought)
+    starts_B = _batch((shape.eval_batch,), shape, eval_data, brought)
     count, alive = jax.ShapeDtypeStruct((), jnp.int32), jax.ShapeDtypeStruct((), jnp.bool_)
     packed = (states.named(template), hyper.hyperparameters(RunConfig()), starts_KxB, alive)
     state, numbers, starts_MxKxB, alive_M = _with_members(packed, layout.members)
@@ -44,6 +46,15 @@ def functions(shape: Shape, layout: Layout, forms: DataForms, axis: str | None =
         losses=over_members(losses, layout.strategy, OVER_PARAMS),
         losses_arguments=(states.params(state), numbers, eval_data, starts_B),
     )
+
+
+def _batch(size: tuple[int, ...], shape: Shape, data: dict[str, Any], brought: bool) -> Any:
+    """The form of a batch, or of several, of `data`; where its windows are brought, the text is not among these."""
+    starts = jax.ShapeDtypeStruct(size, jnp.int32)
+    if not brought:
+        return starts
+    (context,) = shape.spec.shape
+    return Brought(starts, jax.ShapeDtypeStruct((*size, context + 1), data.pop(TEXT).dtype))
 
 
 def _with_members(tree: Any, members: int) -> Any:

@@ -40,17 +40,18 @@ def _sweep(words: Sequence[str]) -> int:
 
 def _train(words: Sequence[str]) -> int:
     """experiments.train up to the first step: settings, task and identity, as far as it goes without JAX."""
-    from experiments import cli, train
+    from experiments import cli, processes, train
     from scaling_laws import config
+    from scaling_laws.hosts.team import Team
     from scaling_laws.sweep import machine
     from scaling_laws.tasks import catalog
 
-    def begun(run: config.RunConfig, workdir: Path) -> None:
+    def begun(run: config.RunConfig, workdir: Path, _team: Team) -> None:
         task = catalog.load(run.task, machine.task_cache_folder())
         print(config.identity(run, task.content_hash), "would be trained in", workdir)
         raise SystemExit(0)
 
-    _keep_flags("workdir", "forecasts")
+    _keep_flags("workdir", "forecasts", *processes.FLAGS)
     train.train_once = begun
     return cli.call(train.run, ["train", *words])
 
