@@ -1,9 +1,9 @@
 """Processes that train one model together: what they tell each other, and who notices that one is gone.
 
 JAX has a service of its own for this. It ends the survivors with a page of text and an abort, after a minute and a
-half unless told otherwise, and lets nobody else say it. So the connections of the roll call stay open: the system closes
-that of a process that is killed at that moment, to one whose host is lost nothing can be sent, and one that hangs falls
-silent; each is noticed here and said in one line.
+half unless told otherwise, and lets nobody else say it. So the connections of the roll call stay open: the system
+closes that of a process that is killed at that moment, to one whose host is lost nothing can be sent, and one that
+hangs falls silent; each is noticed here and said in one line.
 """
 
 import contextlib

@@ -4,6 +4,7 @@ import functools
 import json
 import sys
 import tempfile
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from scaling_laws import hyper as numbers
 from scaling_laws import spec
 from scaling_laws.config import RunConfig, replace
+from scaling_laws.train import arrays
 from scaling_laws.train.checkpoint import Checkpoints
 from scaling_laws.train.functions import DataForms
 from scaling_laws.train.layout import Layout
@@ -41,6 +43,7 @@ LAYOUTS = {
     "fsdp": {"fsdp_devices": 8},
     "data x fsdp": {"data_devices": 2, "fsdp_devices": 4},
     "pmap": {"data_devices": 8, "backend": "pmap"},
+    "brought": {"data_devices": 2, "fsdp_devices": 4, "processes": 2},  # as several would, their devices all in one
     "pack": {"members": 8, "strategy": "vmap", "pack_devices": 8},
     "pack x data": {"members": 4, "strategy": "vmap", "pack_devices": 2, "data_devices": 4},
     "pack x fsdp": {"members": 2, "strategy": "vmap", "pack_devices": 2, "fsdp_devices": 4},
@@ -95,6 +98,21 @@ def through_checkpoints(states: list) -> list:
     return back
 
 
+def shares_make_the_whole() -> bool:
+    """What one process would keep of a state over eight devices, from the disk, beside the state itself; each number is
+    there once."""
+    layout = Layout(**LAYOUTS["brought"])
+    programs = programs_of(layout, 1)
+    (before,) = [programs.initial_state(0)]
+    state = programs.place_states([dict(before)])
+    (kept,) = programs.kept_states(state)
+    once = all(sum(values.size for _, values in kept[name].pieces) == leaf.size for name, leaf in before.items())
+    with tempfile.TemporaryDirectory() as folder:
+        arrays.write_pieces(Path(folder), kept, 0)
+        after = arrays.read(Path(folder), before)
+    return once and all(after[name].tobytes() == leaf.tobytes() for name, leaf in before.items())
+
+
 def bytes_on_first_device(state) -> int:
     """Bytes of a state that lie on the first device."""
     first = jax.devices()[0]
@@ -112,7 +130,8 @@ def main() -> None:
     alone, out = trained(Layout(members=8)), {}
     for name, settings in LAYOUTS.items():
         layout = Layout(**settings)
-        layout.check()
+        if layout.processes == 1:
+            layout.check()
         losses, params, evaluated, n_bytes = trained(layout)
         count = layout.members
         out[name] = {
@@ -131,6 +150,7 @@ def main() -> None:
     out["accumulated"] = {"losses": difference(parted[0], single[0]), "params": difference(parted[1], single[1])}
     both = trained(Layout(data_devices=2, fsdp_devices=2), accumulation=2)
     out["accumulated on 4"] = {"losses": difference(both[0], single[0]), "params": difference(both[1], single[1])}
+    out["shares"] = shares_make_the_whole()
     json.dump(out, sys.stdout)
 
 

@@ -12,7 +12,7 @@ from scaling_laws import validation
 from scaling_laws.config import ConfigError, RunConfig, replace
 from scaling_laws.train.layout import Layout
 
-LAYOUTS = ("data", "fsdp", "data x fsdp", "pmap", "pack", "pack x data", "pack x fsdp")
+LAYOUTS = ("data", "fsdp", "data x fsdp", "pmap", "brought", "pack", "pack x data", "pack x fsdp")
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +45,10 @@ def test_a_checkpoint_goes_on_on_another_number_of_devices(found, devices):
     assert max(found[devices].values()) < 1e-5
 
 
+def test_shares_of_a_state_make_the_whole(found):
+    assert found["shares"] is True
+
+
 def test_thirty_steps_have_moved_the_model(found):
     assert found["one"]["fell"] > 0.05
 
@@ -63,6 +67,7 @@ def test_parameters_and_moments_are_really_cut(found):
     [
         ({"data_devices": 64}, "64 devices; allowed: at most"),
         ({"members": 3, "strategy": "side by side"}, "allowed: map, vmap"),
+        ({"processes": 2, "data_devices": 0}, "train.fsdp_devices: 0; allowed: .*, all devices of 2 processes"),
     ],
 )
 def test_a_layout_that_cannot_be_had_is_refused(settings, said):
