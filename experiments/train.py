@@ -12,10 +12,12 @@ One model on many hosts: the same command on each, with a --workdir that all sha
     python -m experiments.train --workdir=/shared/one --config.train.fsdp_devices=8 \
         --coordinator=host0:9911 --num_processes=2 --process_id=0
 
-or as tasks of srun with --cluster=slurm. When one is killed the others say so and end within ten seconds, with 75.
+or as tasks of srun with --cluster=slurm, or placed by Ray: --cluster=ray --num_processes=2. When one is killed the
+others say so and end within ten seconds, with 75.
 """
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +44,8 @@ def run() -> int:
     config, workdir = run_part(cli.config()), cli.workdir()
     validate_run(config)
     forecasts = landed.ledger_for(workdir)
+    if processes.on_ray():
+        return processes.start_on_ray(sys.argv[1:])
     with join.joined(processes.place(), workdir / "logs", processes.join_seconds()) as team:
         row = train_once(config, workdir, team)
     if isinstance(row, Asked):
@@ -160,6 +164,4 @@ def summary(row: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    import sys
-
-    join.leave(cli.call(run, sys.argv))
+    join.finish(lambda: cli.call(run, sys.argv))

@@ -21,7 +21,9 @@ def aside(path: Path) -> Iterator[None]:
     for stream in before:
         stream.flush()
     try:
-        sys.stdout, sys.stderr = (os.fdopen(os.dup(number), "w", buffering=1) for number in kept)
+        sys.stdout, sys.stderr = (
+            os.fdopen(os.dup(number), "w", buffering=1, errors="backslashreplace") for number in kept
+        )
         for number in (1, 2):
             os.dup2(file, number)
         yield

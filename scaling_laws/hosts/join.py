@@ -6,6 +6,7 @@ import re
 import socket
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -55,11 +56,18 @@ def joined(
             raise
 
 
-def leave(code: int) -> None:
-    """End this process with an exit code, as `sys.exit` does.
+def finish(work: Callable[[], int]) -> None:
+    """End this process with the exit code that `work` returns.
 
     One that has been of a team ends without Python's exit handlers, in which JAX would wait for the others.
     """
+    try:
+        code = work()
+    except Exception:
+        if not _joined:
+            raise
+        traceback.print_exc()
+        code = ERROR
     if not _joined:
         sys.exit(code)
     for stream in (sys.stdout, sys.stderr):

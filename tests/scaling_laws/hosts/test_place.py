@@ -59,7 +59,7 @@ def test_the_first_of_a_list_of_nodes(nodes, first):
 @pytest.mark.parametrize(
     "given, said",
     [
-        ({"processes": 2, "process": 0}, "--coordinator: missing; allowed: --coordinator, --num_processes, --process_id"),
+        ({"processes": 2, "process": 0}, "--coordinator: missing; allowed: --coordinator, --num_processes"),
         ({"coordinator": "host", "processes": 2, "process": 0}, "--coordinator: 'host'; allowed: HOST:PORT"),
         ({"coordinator": "host:0", "processes": 2, "process": 0}, "allowed: HOST:PORT"),
         ({"coordinator": "host:1", "processes": 1, "process": 0}, "--num_processes: 1; allowed: 2 or more"),
