@@ -3,6 +3,8 @@
 Each process is a Ray task that runs the command line of `experiments.train`; Ray only places them, and hands command
 lines and exit codes over.
 """
+# pyright: reportMissingImports=false
+# (an extra, which need not be installed)
 
 import os
 import socket

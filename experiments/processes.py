@@ -43,9 +43,10 @@ def start_on_ray(words: Sequence[str]) -> int:
     """The exit code of the command line `words` as so many processes on Ray. Raises ConfigError."""
     from experiments import on_ray
 
-    if (_PROCESSES.value or 0) < 2 or _COORDINATOR.value or _PROCESS.value is not None:
+    count = _PROCESSES.value or 0
+    if count < 2 or _COORDINATOR.value or _PROCESS.value is not None:
         raise ConfigError("--cluster: ray; allowed with --num_processes of 2 or more, and no other place")
-    return on_ray.run(_without_flags(words), _PROCESSES.value, _resources())
+    return on_ray.run(_without_flags(words), count, _resources())
 
 
 def _without_flags(words: Sequence[str]) -> list[str]:
