@@ -8,7 +8,6 @@ lines and exit codes over.
 
 import os
 import socket
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -71,8 +70,8 @@ def _started(ray: Any, group: Any, words: list[str], processes: int, resources: 
     others = {name: count for name, count in resources.items() if name not in ("CPU", "GPU")}
 
     def task(function: Any, number: int) -> Any:
-        return ray.remote(function).options(
-            max_calls=1,  # a process of its own each time: JAX starts once in one
+        alone = ray.remote(max_calls=1)  # a process of its own each time: JAX starts once in one
+        return alone(function).options(
             max_retries=0,
             num_cpus=resources.get("CPU", 0),
             num_gpus=resources.get("GPU", 0),
@@ -82,8 +81,7 @@ def _started(ray: Any, group: Any, words: list[str], processes: int, resources: 
 
     coordinator = ray.get(task(_address, 0).remote())
     return [
-        task(_process, number).remote(words, coordinator, processes, number, os.getcwd(), sys.path)
-        for number in range(processes)
+        task(_process, number).remote(words, coordinator, processes, number, os.getcwd()) for number in range(processes)
     ]
 
 
@@ -109,11 +107,10 @@ def _address() -> str:
         return f"{host}:{listener.getsockname()[1]}"
 
 
-def _process(words: list[str], coordinator: str, processes: int, number: int, folder: str, path: list[str]) -> int:
-    """One of the processes, in a Ray worker."""
+def _process(words: list[str], coordinator: str, processes: int, number: int, folder: str) -> int:
+    """One of the processes, in a Ray worker; `folder`: where relative paths begin."""
     if Path(folder).is_dir():
         os.chdir(folder)
-    sys.path[:] = [*path, *(each for each in sys.path if each not in path)]
     from experiments import cli, train
 
     place = [f"--coordinator={coordinator}", f"--num_processes={processes}", f"--process_id={number}"]

@@ -6,7 +6,7 @@ Dimension letters: M members, K steps a dispatch, B batch.
 
 import functools
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -103,13 +103,6 @@ class _OnMesh(OneDevice):
         return jax.device_put(tensor, self.shardings[name])
 
 
-class _Held(NamedTuple):
-    """Arrays on the devices, and a text on the host."""
-
-    placed: Any
-    text: np.ndarray | None
-
-
 class _OverProcesses(_OnMesh):
     """A mesh over the devices of several processes, each of which has every array whole on its host.
 
@@ -117,35 +110,36 @@ class _OverProcesses(_OnMesh):
     """
 
     def __init__(self, shape: Shape, layout: Layout, forms: DataForms):
-        self.spec = shape.spec
+        self.spec, self.brings = shape.spec, layout.brings(shape.spec)
         self.gather = jax.jit(lambda leaf: leaf, out_shardings=layout.sharding())
         super().__init__(shape, layout, forms)
 
     def run(self, state: Any, hyper: Any, data: Any, starts_MxKxB: Any, count: Any, alive_M: Any) -> Any:
-        batch = self._batch(data, starts_MxKxB, self.layout.sharding("pack", None, ("data", "fsdp")))
-        return self.advance(state, hyper, data.placed, batch, count, alive_M)
+        placed, batch = self._batch(data, starts_MxKxB, self.layout.sharding("pack", None, ("data", "fsdp")))
+        return self.advance(state, hyper, placed, batch, count, alive_M)
 
     def evaluate(self, state: Any, hyper: Any, data: Any, starts_B: Any) -> Any:
-        batch = self._batch(data, starts_B, self.layout.sharding(("data", "fsdp")))
+        placed, batch = self._batch(data, starts_B, self.layout.sharding(("data", "fsdp")))
         # one at a time: on CPUs, collectives of many programs that are queued wait for each other for ever
-        return jax.block_until_ready(self.losses(self.params(state), hyper, data.placed, batch))
+        return jax.block_until_ready(self.losses(self.params(state), hyper, placed, batch))
 
-    def _batch(self, data: _Held, starts: np.ndarray, sharding: NamedSharding) -> Any:
-        placed = _sliced(starts, sharding)
-        if (text := data.text) is None:
-            return placed
+    def _batch(self, data: Mapping[str, Any], starts: np.ndarray, sharding: NamedSharding) -> tuple[Any, Any]:
+        """The arrays on the devices, and the batch that is found there or that this process brings its share of."""
+        if not self.brings:
+            return data, _sliced(starts, sharding)
+        rest = dict(data)
+        text = rest.pop(TEXT)
 
         def windows(index: Any) -> np.ndarray:
             return text[reading.within(self.spec, starts[index[:-1]], np)]
 
         size = (*starts.shape, self.spec.shape[0] + 1)
-        return Brought(placed, jax.make_array_from_callback(size, sharding, windows))
+        return rest, Brought(_sliced(starts, sharding), jax.make_array_from_callback(size, sharding, windows))
 
     def place_data(self, data: Mapping[str, np.ndarray]) -> Any:
-        text = data[TEXT] if self.layout.brings(self.spec) and TEXT in data else None
+        """A text that is brought stays on the host."""
         everywhere = self.layout.sharding()
-        placed = {name: _sliced(each, everywhere) for name, each in data.items() if text is None or name != TEXT}
-        return _Held(placed, text)
+        return {k: each if self.brings and k == TEXT else _sliced(each, everywhere) for k, each in data.items()}
 
     def place(self, name: str, tensor: np.ndarray) -> Any:
         return _sliced(tensor, self.shardings[name])
