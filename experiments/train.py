@@ -1,4 +1,4 @@
-"""Trains one run and adds its row to the runs table; a run that is settled there already is only shown.
+r"""Trains one run and adds its row to the runs table; a run that is settled there already is only shown.
 
     python -m experiments.train --workdir=runs/one --config.train.steps=500
     python -m experiments.train --workdir=runs/one --config=experiments/configs/demo.py --config.model.width=64
