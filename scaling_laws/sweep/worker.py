@@ -6,18 +6,17 @@ with its parent.
 
 import contextlib
 import errno
-import multiprocessing
 import os
 import signal
 import sys
-import threading
 import time
 import traceback
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from scaling_laws.config import TaskConfig
+from scaling_laws.processes import die_with_parent
 from scaling_laws.sweep.messages import (
     At,
     Done,
@@ -112,21 +111,6 @@ class Mailbox:
             except (EOFError, ConnectionResetError):
                 self.stopped = True
         return self.stopped
-
-
-def die_with_parent() -> None:
-    """End this process when the sweep's ends, however that ends: also in the middle of a step or of compiling.
-
-    The system's own signal for that goes by the process that forked this one, which lives on with its children.
-    """
-    parent = multiprocessing.parent_process()
-    assert parent is not None, "not a child process"
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 class ChangedText(Exception):

@@ -145,14 +145,16 @@ def piece_bounds(raw: bytes, size: int) -> Iterator[tuple[int, int]]:
     """
     start = 0
     while len(raw) - start > 1.5 * size:
-        stop = _cut(raw, start + size, min(start + 2 * size, len(raw) - size // 2))
+        stop = cut(raw, start + size, min(start + 2 * size, len(raw) - size // 2))
         yield start, stop
         start = stop
     if start < len(raw):
         yield start, len(raw)
 
 
-def _cut(raw: bytes, low: int, high: int) -> int:
+def cut(raw: bytes, low: int, high: int) -> int:
+    """Where a text is cut from byte `low` >= 2 to `high`: after the first blank line there, else after the first line,
+    else between two characters."""
     for mark in (b"\n\n", b"\n"):
         found = raw.find(mark, low - len(mark), high)
         if found >= 0:

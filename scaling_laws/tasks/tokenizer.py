@@ -4,9 +4,10 @@ Token 0 ends a document and stands for no byte; both tokenizers give back exactl
 """
 
 import dataclasses
+import functools
 import json
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -66,13 +67,17 @@ class BytePairs:
         """Length of each token's bytes."""
         return np.array([len(piece) for piece in self.pieces], np.int32)
 
-    def encode(self, documents: Sequence[bytes]) -> np.ndarray:
-        """Tokens (uint16). Documents must be UTF-8; they are encoded in parallel."""
+    @functools.cached_property
+    def _engine(self) -> Any:
         from tokenizers import Tokenizer as Engine  # kept out of a byte-level start
 
         engine = Engine.from_str(self.definition)
         engine.encode_special_tokens = True  # the separator's text inside a document is text
-        encoded = engine.encode_batch_fast([document.decode() for document in documents], add_special_tokens=False)
+        return engine
+
+    def encode(self, documents: Sequence[bytes]) -> np.ndarray:
+        """Tokens (uint16). Documents must be UTF-8; they are encoded in parallel."""
+        encoded = self._engine.encode_batch_fast([document.decode() for document in documents], add_special_tokens=False)
         arrays = [np.array([*one.ids, SEPARATOR], np.uint16) for one in encoded]
         return np.concatenate(arrays) if arrays else np.zeros(0, np.uint16)
 

@@ -1,0 +1,37 @@
+"""One column of text of a Parquet file, row group by row group, so that a file of any size fits."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from scaling_laws.corpora import storage
+from scaling_laws.corpora.unit import SourceError, check_column
+
+ROWS = 256  # that are read at a time
+
+
+def group_bytes(root: str, path: str, column: str) -> list[int]:
+    """Bytes of the column in each row group, unpacked. Raises SourceError where it is no column of text."""
+    with storage.opened(root, path) as file, storage.told(path):
+        about = _opened(file)
+        names = about.schema_arrow.names
+        check_column(column, names, path)
+        kind = str(about.schema_arrow.field(column).type)
+        if kind not in ("string", "large_string", "string_view"):
+            raise SourceError(f"--column: {column} of {path} holds {kind}; allowed: a column of text")
+        groups = [about.metadata.row_group(k) for k in range(about.metadata.num_row_groups)]
+        place = [groups[0].column(k).path_in_schema for k in range(groups[0].num_columns)].index(column) if groups else 0
+        return [group.column(place).total_uncompressed_size for group in groups]
+
+
+def rows(root: str, path: str, first: int, last: int, column: str) -> Iterator[str | None]:
+    """The texts of row groups `first` .. `last` - 1; None where there is none. Raises SourceError."""
+    with storage.opened(root, path) as file, storage.told(path):
+        groups = list(range(first, last))
+        for batch in _opened(file).iter_batches(ROWS, row_groups=groups, columns=[column], use_threads=False):
+            yield from batch.column(0).to_pylist()
+
+
+def _opened(file: Any) -> Any:
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(file, buffer_size=1 << 20)

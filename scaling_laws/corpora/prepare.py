@@ -1,0 +1,170 @@
+"""From sources to a finished corpus: hashes of all documents, copies, a vocabulary, shards, and last the manifest.
+
+Stopped or killed at any time, the same command goes on: of what is finished nothing is done again. The result depends
+on the sources and the recipe alone, not on processes, nor on how often it was taken up.
+"""
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from scaling_laws import disk, sealed
+from scaling_laws.config import ConfigError
+from scaling_laws.corpora import duplicates, manifest, scan, shards, storage
+from scaling_laws.corpora.manifest import MANIFEST, Manifest
+from scaling_laws.corpora.pool import Pool
+from scaling_laws.corpora.unit import SourceError, Unit
+from scaling_laws.corpora.work import TOKENIZER, WORK, Recipe, Work, sha256
+from scaling_laws.progress import Progress
+from scaling_laws.tasks import tokenizer
+from scaling_laws.tasks.task import SPLITS
+
+PLAN = "plan.json"
+MEGABYTE = 1e6
+
+
+@dataclasses.dataclass(frozen=True)
+class Order:
+    """What to prepare. `vocabulary`: text of a tokenizer.json to use, empty to learn one from about `sample_bytes` of
+    the documents for training. `licences`: of the parts of the text."""
+
+    units: Sequence[Unit]
+    recipe: Recipe
+    vocabulary: str = ""
+    sample_bytes: int = 32_000_000
+    licences: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+def prepare(
+    order: Order, folder: Path, workers: int = 1, stop: Callable[[], bool] = lambda: False, say: Any = print
+) -> Manifest:
+    """The corpus in `folder`, made or found there finished.
+
+    Raises SourceError for bad input, leaving no folder that was not there before; ConfigError where the folder holds
+    something else, a split has no document or the vocabulary cannot be learnt; Stopped after `stop()` answered True.
+    """
+    fresh, plan = _claim(order, folder)
+    works = [Work(folder, number, unit, order.recipe) for number, unit in enumerate(order.units)]
+    if (folder / MANIFEST).exists():
+        found = manifest.read(folder)
+        manifest.verify(folder, found)
+        say(f"{folder}: finished already")
+        return found
+    try:
+        with Pool(workers, stop) as pool:
+            return _made(order, works, folder, pool, plan)
+    except (SourceError, ConfigError):
+        if fresh:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _claim(order: Order, folder: Path) -> tuple[bool, str]:
+    """Whether the folder is new, and the hash of the plan, which is left in it. Raises ConfigError where it holds
+    anything but a corpus of the same plan."""
+    plan = _plan(order)
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"--corpus: {folder} is a file; allowed: a folder, made when absent")
+    there = sorted(folder.iterdir()) if folder.exists() else []
+    kept = folder / PLAN
+    if there and not kept.exists():
+        raise ConfigError(f"--corpus: {folder} holds {there[0].name}; allowed: an empty folder, or one to go on with")
+    if there:
+        found = sealed.unseal(kept.read_bytes().removesuffix(b"\n"))
+        if not found or found["plan"] != plan:
+            raise ConfigError(f"--corpus: {folder} holds a corpus of other sources or settings; allowed: another folder")
+        for torn in folder.glob("*.partial-*"):
+            torn.unlink()
+    for name in (scan.SCAN, shards.DONE):
+        (folder / WORK / name).mkdir(parents=True, exist_ok=True)
+    disk.replace_file(kept, sealed.seal({"plan": plan}))
+    return not there, plan
+
+
+def _plan(order: Order) -> str:
+    """Hash of what the result depends on, files by their size and time of change."""
+    stamps = sorted(
+        {
+            (unit.root, path): storage.stamp(unit.root, path)
+            for unit in order.units
+            if unit.kind != "streamed"
+            for path in unit.paths
+        }.items()
+    )
+    facts = [dataclasses.asdict(order), stamps, manifest.FORMAT, importlib.metadata.version("tokenizers")]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _made(order: Order, works: Sequence[Work], folder: Path, pool: Pool, plan: str) -> Manifest:
+    total = sum(work.unit.size for work in works) or len(works) * MEGABYTE
+    with _Line(total, "hashed") as line:
+        seen = pool.run(scan.scan, works, line.tell)
+    _check_splits(seen)
+    with Progress(sum(one["documents"] for one in seen), "documents") as bar:
+        copies = duplicates.find(folder, [one["documents"] for one in seen], tell=lambda n: bar.update(n, "compared"))
+    digest = _vocabulary(order, works, seen, folder, pool, total)
+    with _Line(total, "tokenised") as line:
+        done = pool.run(shards.tokenise, works, line.tell)
+    dtype = "uint16" if order.recipe.tokenizer == "bpe" else "uint8"
+    empty = sum(one["empty"] for one in seen)
+    found = Manifest.of(order.recipe, dtype, digest, copies, empty, order.licences, done)
+    manifest.write(folder, found)
+    shutil.rmtree(folder / WORK)
+    return found
+
+
+def _check_splits(seen: Sequence[Mapping[str, Any]]) -> None:
+    """Raises SourceError where a split would be empty."""
+    documents = sum(one["documents"] for one in seen)
+    for name in SPLITS:
+        if not sum(one[name] for one in seen):
+            raise SourceError(
+                f"--source: of {documents} documents none is in the split {name}; allowed: more documents, a larger "
+                "share, or another --split_seed"
+            )
+
+
+def _vocabulary(
+    order: Order, works: Sequence[Work], seen: Sequence[Mapping[str, Any]], folder: Path, pool: Pool, total: float
+) -> str:
+    """SHA-256 of tokenizer.json, which is given, there already, or learnt now; nothing for bytes."""
+    if order.recipe.tokenizer == "bytes":
+        return ""
+    path, definition = folder / TOKENIZER, order.vocabulary
+    kept = folder / WORK / TOKENIZER  # a sealed line with the hash of the other
+    known = sealed.unseal(kept.read_bytes().removesuffix(b"\n")) if kept.exists() else None
+    if known and path.exists() and known["tokenizer"] == sha256(path):
+        return known["tokenizer"]
+    if not definition:
+        share = order.sample_bytes / max(1, sum(one["text_bytes"] for one in seen))
+        with _Line(total, "sampled") as line:
+            parts = pool.run(shards.sample, works, line.tell, share)
+        drawn = [raw for _, raw in sorted(pair for part in parts for pair in part)]
+        definition = tokenizer.train_byte_pairs(drawn, order.recipe.vocab_size).definition
+    disk.replace_file(path, definition.encode())
+    found = sha256(path)
+    disk.replace_file(kept, sealed.seal({"tokenizer": found}))
+    return found
+
+
+class _Line:
+    """The progress of one pass, in megabytes of the sources."""
+
+    def __init__(self, total: float, note: str):
+        self._bar, self._note, self._done = Progress(total / MEGABYTE, "MB"), note, 0.0
+
+    def __enter__(self) -> "_Line":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def tell(self, work: Work) -> None:
+        """A unit is done."""
+        self._done += (work.unit.size or MEGABYTE) / MEGABYTE
+        self._bar.update(self._done, self._note)
