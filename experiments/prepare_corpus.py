@@ -22,8 +22,8 @@ from scaling_laws import command
 from scaling_laws.config import ConfigError
 
 if TYPE_CHECKING:
-    from scaling_laws.corpora.manifest import Manifest
     from scaling_laws.corpora.prepare import Order
+    from scaling_laws.tasks.manifest import Manifest
 
 _SOURCE = flags.DEFINE_list("source", [], "files, folders and URLs, separated by commas")
 _DATASET = flags.DEFINE_string("dataset", "", "a Hugging Face data set, streamed, in place of --source")

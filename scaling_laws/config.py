@@ -26,6 +26,7 @@ from scaling_laws.settings import CONVOLUTIONS as CONVOLUTIONS
 from scaling_laws.settings import FAMILIES as FAMILIES
 from scaling_laws.settings import OWN_SETTING as OWN_SETTING
 from scaling_laws.settings import TASKS as TASKS
+from scaling_laws.settings import TEXTS as TEXTS
 from scaling_laws.settings import ExperimentConfig as ExperimentConfig
 from scaling_laws.settings import ModelConfig as ModelConfig
 from scaling_laws.settings import OptimizerConfig as OptimizerConfig

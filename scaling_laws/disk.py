@@ -1,6 +1,7 @@
 """Files: reading one that may be anything, and making one last through a power cut."""
 
 import errno
+import hashlib
 import os
 from pathlib import Path
 
@@ -21,6 +22,12 @@ def read_file(path: Path) -> bytes:
     except OSError as error:
         error.filename = error.filename or str(path)
         raise
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file of any size, in hexadecimal. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def replace_file(path: Path, data: bytes) -> None:

@@ -17,7 +17,8 @@ from scaling_laws.techniques.transfer import TransferConfig
 
 BASES = {"standard": (), "mup": ("base_width",), "completep": ("base_width", "base_depth")}
 OWN_SETTING = "optimizer.learning_rate"  # where a rate comes from that no rule has set
-TASKS = ("text", "images", "table", "ratings", "labelled_text", "series", "audio", "power_law", "zipf", "manifold")
+TEXTS = ("text", "shards")  # next token
+TASKS = (*TEXTS, "images", "table", "ratings", "labelled_text", "series", "audio", "power_law", "zipf", "manifold")
 FAMILIES = ("transformer", "mlp", "convnet", "vit", "recommender", "features", "memoriser")
 CONVOLUTIONS = ("standard", "separable")
 AXIS = 0  # the value of `model.width` or `model.depth` that leaves it to the sweep's axis
@@ -93,13 +94,18 @@ class TaskConfig:
     name: str = setting("text", "which task", choices=TASKS)
     path: str = setting(
         "",
-        "what is read; empty: what the task ships. text: `sotu`, `python`, a file or a folder of text. images: "
-        "`digits`, `fashion_mnist`, a folder of IDX files, or one with a folder of pictures a class. table: "
+        "what is read; empty: what the task ships. text: `sotu`, `python`, a file or a folder of text. shards: a "
+        "folder of prepare_corpus. images: `digits`, `fashion_mnist`, a folder of IDX files, or one with a folder of "
+        "pictures a class. table: "
         "`breast_cancer`, `wine`, `iris`, `diabetes`, `houses`, `fraud`, `toy_classes`, `toy_line`, or a CSV. ratings, "
         "labelled_text, series: a CSV. audio: a folder with a folder of WAV files a class",
         neutral="",
     )
-    tokenizer: str = setting("bytes", "bytes, or byte-pair merges trained on the train split", choices=("bytes", "bpe"))
+    tokenizer: str = setting(
+        "bytes",
+        "bytes, or byte-pair merges trained on the train split; shards: as they were prepared",
+        choices=("bytes", "bpe"),
+    )
     vocab_size: int = setting(256, "vocabulary; 256 exactly for bytes", low=256, high=65536)
     context: int = setting(128, "tokens a window", low=8, high=65536)
     split_seed: int = setting(0, "which documents are held out", low=0, high=2**31 - 1)

@@ -128,6 +128,8 @@ def check_task(config: RunConfig, spec: Spec) -> None:
     check_stream(config, spec)
     if config.train.bag and spec.source == "stream":
         raise ConfigError(f"train.bag: {config.train.bag}; allowed: 0 with a stream, which never repeats")
+    if config.train.bag and config.task.name == "shards":
+        raise ConfigError(f"train.bag: {config.train.bag}; allowed: 0 with task.name=shards, of which nothing is held")
     if config.train.unique_examples and spec.source == "stream":
         raise ConfigError(
             f"train.unique_examples: {config.train.unique_examples}; allowed: 0 with a stream, which never repeats"

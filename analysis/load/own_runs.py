@@ -25,7 +25,7 @@ def described(settings: Mapping[str, Any]) -> dict[str, Any]:
         validation.validate_run(run)
         if len(own) < len(settings):
             form = spec.of_settings(settings)
-        elif run.task.name == "text":
+        elif run.task.name in config.TEXTS:
             form = spec.text(run.task.vocab_size, run.task.context)
         else:
             return {}

@@ -3,6 +3,7 @@
 Of equal documents the first one stays: by unit, then by its place there. That depends on the sources alone.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,7 +30,7 @@ def find(folder: Path, counts: Sequence[int], at_once: int = AT_ONCE, tell: Call
     for stale in (folder / WORK / COPIES).iterdir():
         stale.unlink()
     found, done = 0, 0
-    for share, (low, high) in enumerate(zip(bounds, bounds[1:], strict=False)):
+    for share, (low, high) in enumerate(itertools.pairwise(bounds)):
         entries, units = _between(folder, len(counts), low, high)
         copies = _copies(entries, units)
         disk.replace_file(folder / WORK / COPIES / f"{share:05d}.npy", saved(copies))

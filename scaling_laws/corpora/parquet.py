@@ -19,8 +19,8 @@ def group_bytes(root: str, path: str, column: str) -> list[int]:
         if kind not in ("string", "large_string", "string_view"):
             raise SourceError(f"--column: {column} of {path} holds {kind}; allowed: a column of text")
         groups = [about.metadata.row_group(k) for k in range(about.metadata.num_row_groups)]
-        place = [groups[0].column(k).path_in_schema for k in range(groups[0].num_columns)].index(column) if groups else 0
-        return [group.column(place).total_uncompressed_size for group in groups]
+        columns = [[group.column(k) for k in range(group.num_columns)] for group in groups]
+        return [one.total_uncompressed_size for each in columns for one in each if one.path_in_schema == column]
 
 
 def rows(root: str, path: str, first: int, last: int, column: str) -> Iterator[str | None]:

@@ -15,13 +15,14 @@ from typing import Any
 
 from scaling_laws import disk, sealed
 from scaling_laws.config import ConfigError
-from scaling_laws.corpora import duplicates, manifest, scan, shards, storage
-from scaling_laws.corpora.manifest import MANIFEST, Manifest
+from scaling_laws.corpora import duplicates, scan, shards, storage
 from scaling_laws.corpora.pool import Pool
 from scaling_laws.corpora.unit import SourceError, Unit
-from scaling_laws.corpora.work import TOKENIZER, WORK, Recipe, Work, sha256
+from scaling_laws.corpora.work import WORK, Recipe, Work
+from scaling_laws.disk import sha256
 from scaling_laws.progress import Progress
-from scaling_laws.tasks import tokenizer
+from scaling_laws.tasks import manifest, tokenizer
+from scaling_laws.tasks.manifest import MANIFEST, TOKENIZER, Manifest, Shard
 from scaling_laws.tasks.task import SPLITS
 
 PLAN = "plan.json"
@@ -48,7 +49,7 @@ def prepare(
     Raises SourceError for bad input, leaving no folder that was not there before; ConfigError where the folder holds
     something else, a split has no document or the vocabulary cannot be learnt; Stopped after `stop()` answered True.
     """
-    fresh, plan = _claim(order, folder)
+    fresh = _claim(order, folder)
     works = [Work(folder, number, unit, order.recipe) for number, unit in enumerate(order.units)]
     if (folder / MANIFEST).exists():
         found = manifest.read(folder)
@@ -57,15 +58,15 @@ def prepare(
         return found
     try:
         with Pool(workers, stop) as pool:
-            return _made(order, works, folder, pool, plan)
+            return _made(order, works, folder, pool)
     except (SourceError, ConfigError):
         if fresh:
             shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
-def _claim(order: Order, folder: Path) -> tuple[bool, str]:
-    """Whether the folder is new, and the hash of the plan, which is left in it. Raises ConfigError where it holds
+def _claim(order: Order, folder: Path) -> bool:
+    """Whether the folder is new; the hash of the plan is left in it. Raises ConfigError where it holds
     anything but a corpus of the same plan."""
     plan = _plan(order)
     if folder.exists() and not folder.is_dir():
@@ -77,13 +78,13 @@ def _claim(order: Order, folder: Path) -> tuple[bool, str]:
     if there:
         found = sealed.unseal(kept.read_bytes().removesuffix(b"\n"))
         if not found or found["plan"] != plan:
-            raise ConfigError(f"--corpus: {folder} holds a corpus of other sources or settings; allowed: another folder")
+            raise ConfigError(f"--corpus: {folder} is of other sources or settings; allowed: another folder")
         for torn in folder.glob("*.partial-*"):
             torn.unlink()
     for name in (scan.SCAN, shards.DONE):
         (folder / WORK / name).mkdir(parents=True, exist_ok=True)
     disk.replace_file(kept, sealed.seal({"plan": plan}))
-    return not there, plan
+    return not there
 
 
 def _plan(order: Order) -> str:
@@ -100,7 +101,7 @@ def _plan(order: Order) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def _made(order: Order, works: Sequence[Work], folder: Path, pool: Pool, plan: str) -> Manifest:
+def _made(order: Order, works: Sequence[Work], folder: Path, pool: Pool) -> Manifest:
     total = sum(work.unit.size for work in works) or len(works) * MEGABYTE
     with _Line(total, "hashed") as line:
         seen = pool.run(scan.scan, works, line.tell)
@@ -110,12 +111,28 @@ def _made(order: Order, works: Sequence[Work], folder: Path, pool: Pool, plan: s
     digest = _vocabulary(order, works, seen, folder, pool, total)
     with _Line(total, "tokenised") as line:
         done = pool.run(shards.tokenise, works, line.tell)
-    dtype = "uint16" if order.recipe.tokenizer == "bpe" else "uint8"
-    empty = sum(one["empty"] for one in seen)
-    found = Manifest.of(order.recipe, dtype, digest, copies, empty, order.licences, done)
+    found = _manifest(order, digest, copies, sum(one["empty"] for one in seen), done)
     manifest.write(folder, found)
     shutil.rmtree(folder / WORK)
     return found
+
+
+def _manifest(order: Order, digest: str, copies: int, empty: int, done: Sequence[Mapping[str, Any]]) -> Manifest:
+    """What `shards.tokenise` says of every unit, in their order, and of what is left out, as the manifest."""
+    recipe = order.recipe
+    return Manifest(
+        tokenizer=recipe.tokenizer,
+        vocab_size=recipe.vocab_size,
+        dtype="uint16" if recipe.tokenizer == "bpe" else "uint8",
+        tokenizer_sha256=digest,
+        split_seed=recipe.split_seed,
+        valid_fraction=recipe.valid_fraction,
+        heldout_fraction=recipe.heldout_fraction,
+        duplicates=copies,
+        empty=empty,
+        licences=dict(sorted(order.licences.items())),
+        shards={name: tuple(Shard(**unit[name]) for unit in done if name in unit) for name in SPLITS},
+    )
 
 
 def _check_splits(seen: Sequence[Mapping[str, Any]]) -> None:

@@ -12,7 +12,6 @@ from scaling_laws.corpora import storage
 from scaling_laws.corpora.unit import MOST_DOCUMENT, SourceError, Unit, check_column, check_size
 from scaling_laws.tasks import corpus
 
-
 LONGEST_LINE = 2 * MOST_DOCUMENT + 2  # bytes: half of them may be escapes
 
 

@@ -1,8 +1,4 @@
-"""The second pass over the documents: tokens in shards, one a unit and split.
-
-A shard is a file of tokens, little-endian, every document followed by the separator, token 0; its index, an .npy of
-(documents, 5) uint64: where each document ends, and its SHA-256 as four words, big-endian.
-"""
+"""The second pass over the documents: tokens in shards (`tasks.manifest` says how), one a unit and split."""
 
 import dataclasses
 import functools
@@ -18,22 +14,13 @@ from scaling_laws import disk
 from scaling_laws.corpora import duplicates, readers
 from scaling_laws.corpora.scan import SCAN, is_sampled, saved, split_of
 from scaling_laws.corpora.unit import SourceError
-from scaling_laws.corpora.work import TOKENIZER, Work, is_file
+from scaling_laws.corpora.work import Work, is_file
 from scaling_laws.tasks import tokenizer
+from scaling_laws.tasks.manifest import TOKENIZER, index_name, tokens_name
 from scaling_laws.tasks.task import SPLITS
 
 DONE = "shards"
 BATCH = 1 << 20  # bytes of text that are encoded at a time
-
-
-def tokens_name(split: str, number: int) -> str:
-    """The file of a shard's tokens."""
-    return f"{split}-{number:05d}.tokens"
-
-
-def index_name(tokens: str) -> str:
-    """The file of the index of a shard, by that of its tokens."""
-    return tokens.removesuffix(".tokens") + ".index.npy"
 
 
 def tokenise(work: Work) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 Units depend on the sources alone, not on how many processes there are, and so do the shards made from them.
 """
 
+import itertools
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -93,7 +94,7 @@ def _large(root: str, path: str, size: int, column: str, limit: int) -> Iterator
     else:
         piece = max(corpus.MIN_PIECE_BYTES, min(corpus.PIECE_BYTES, size // corpus.PIECES))
         bounds = [0, *_paragraphs(root, path, size, limit), size]
-        for start, stop in zip(bounds, bounds[1:], strict=False):
+        for start, stop in itertools.pairwise(bounds):
             yield Unit("piece", root, (path,), start, stop, stop - start, piece)
 
 

@@ -104,7 +104,7 @@ def opened(root: str, path: str) -> IO[bytes]:
     with told(path):
         if root:
             return _system(root)[0].open(path, "rb")
-        return open(path, "rb", buffering=BUFFER)  # noqa: SIM115  # the caller closes it
+        return open(path, "rb", buffering=BUFFER)  # the caller closes it
 
 
 def whole(root: str, path: str) -> bytes:

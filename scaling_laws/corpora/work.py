@@ -5,7 +5,6 @@ hashes, and each whose shards, are finished. What has no such line, or not the f
 """
 
 import dataclasses
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from scaling_laws import disk, sealed
 from scaling_laws.corpora.unit import Unit
 
 WORK = ".work"
-TOKENIZER = "tokenizer.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,12 +53,6 @@ class Work:
         return dict(record)
 
 
-def sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal. Raises OSError."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def is_file(path: Path, digest: str) -> bool:
     """Whether there is a file with this SHA-256."""
-    return path.is_file() and sha256(path) == digest
+    return path.is_file() and disk.sha256(path) == digest

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from scaling_laws import config, validation
-from scaling_laws.config import ConfigError, RunConfig
+from scaling_laws.config import TEXTS, ConfigError, RunConfig
 from scaling_laws.search.space import Space
 from scaling_laws.spec import Spec
 from scaling_laws.units import units_of
@@ -46,7 +46,7 @@ class Search:
     def column(self) -> str:
         """The column of the runs table that is made small."""
         varied = {axis.field for axis in self.space.axes}
-        return "bits_per_byte" if self.base.task.name == "text" and varied & set(LANGUAGE) else "loss"
+        return "bits_per_byte" if self.base.task.name in TEXTS and varied & set(LANGUAGE) else "loss"
 
     def unit(self, spec: Spec) -> str:
         """The unit of that column for a task of this form."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from scaling_laws.config import ConfigError, TaskConfig, nearest
-from scaling_laws.tasks import audio, images, known, labelled_text, ratings, series, table, text
+from scaling_laws.tasks import audio, images, known, labelled_text, ratings, series, shards, table, text
 from scaling_laws.tasks.task import Task
 from scaling_laws.validation import validate_folds
 
@@ -39,6 +39,7 @@ def _by_path(made_up: tuple[str, ...], file: tuple[str, ...] = ()) -> Callable[[
 
 TASKS: dict[str, Kind] = {
     "text": Kind(text.load, ("tokenizer", "vocab_size", "context")),
+    "shards": Kind(shards.load, ("tokenizer", "vocab_size", "context"), lambda _: (*SHARES, "split_seed")),
     "images": Kind(images.load, ("loss", "standardise", "balance")),
     "table": Kind(
         table.load, ("target", "ignore", "loss", "impute", "standardise", "balance", *GENERATED), table.unread

@@ -14,7 +14,7 @@ def columns(task: Task, losses: np.ndarray, places: np.ndarray, outputs: np.ndar
     loss, error = metrics.loss_and_se(losses)
     found = {"loss": loss, "loss_se": error, "eval_tokens": len(places) * task.spec.targets}
     if task.token_bytes is not None:
-        targets = task.heldout["tokens"][places[:, None] + np.arange(1, task.spec.targets + 1)]
+        targets = task.windows("heldout", places)[:, 1:]
         found["bits_per_byte"] = metrics.bits_per_byte(loss, targets.size, int(task.token_bytes[targets].sum()))
     if outputs is not None and task.spec.source != "stream":
         found |= scores.scores(task.spec, outputs, task.heldout["targets"][places], task.positive)

@@ -6,9 +6,10 @@ epoch is a shuffle, each example once; a batch may reach over the end of an epoc
 
 import numpy as np
 
-from scaling_laws.tasks import batches, samples
+from scaling_laws.tasks import batches, host, samples
 from scaling_laws.tasks.samples import WHOLE, Sample
 from scaling_laws.tasks.task import Task
+from scaling_laws.tasks.windows import Windows
 
 HELDOUT = 1 << 30  # where a stream's held-out examples begin; before are those for validation
 
@@ -16,7 +17,10 @@ HELDOUT = 1 << 30  # where a stream's held-out examples begin; before are those 
 def places(
     task: Task, data_seed: int, first_step: int, n_steps: int, batch_size: int, sample: Sample = WHOLE
 ) -> np.ndarray:
-    """(n_steps, batch_size) int32: what the steps from `first_step` on read of the train split, or a sample of it."""
+    """(n_steps, batch_size) int32: what the steps from `first_step` on read of the train split, or a sample of it;
+    int64 of a text that the host reads."""
+    if task.mapped:
+        return _windows(task, "train").of_steps(data_seed, first_step, n_steps, batch_size, sample.unique)
     if task.spec.source == "windows":
         (context,) = task.spec.shape
         return batches.window_starts(
@@ -34,7 +38,10 @@ def places(
 
 
 def evaluated(task: Task, split: str, n_targets: int) -> np.ndarray:
-    """(n,) int32: places in a split that an evaluation of `n_targets` targets reads; all of it where it has fewer."""
+    """(n,) int32: places in a split that an evaluation of `n_targets` targets reads; all of it where it has fewer;
+    int64 of a text that the host reads."""
+    if task.mapped:
+        return _windows(task, split).evenly(n_targets)
     if task.spec.source == "windows":
         return batches.eval_starts(task.length(split), task.spec.shape[0], n_targets)
     if task.spec.source == "stream":
@@ -62,3 +69,18 @@ def offset(task: Task, split: str) -> int:
 def training(task: Task) -> dict[str, np.ndarray]:
     """The arrays to train on."""
     return {**task.train, **task.fixed}
+
+
+def taken(task: Task, split: str, places: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """(arrays, places in them as int32) in which the examples at `places` (...) of a split are found: all that are
+    trained on or that evaluations read, or those of them alone where the host reads a text (`host`)."""
+    if task.mapped:
+        return host.read(task, split, places)
+    if split == "train":
+        return training(task), places
+    return evaluation(task), places + np.int32(offset(task, split))
+
+
+def _windows(task: Task, split: str) -> Windows:
+    (context,) = task.spec.shape
+    return Windows(task.mapped[split].lengths, context)

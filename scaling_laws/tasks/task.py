@@ -7,6 +7,7 @@ import numpy as np
 
 from scaling_laws.config import ConfigError
 from scaling_laws.spec import Spec
+from scaling_laws.tasks.mapped import Tokens
 
 SPLITS = ("train", "valid", "heldout")
 ENDLESS = 1 << 62  # examples of a stream
@@ -21,6 +22,7 @@ class Task:
     ending with the separator, token 0. Of examples `inputs` (n, ...) as `spec` has them, whole numbers as int32,
     pixels as uint8, other numbers as float32, and `targets` (n,), int32 classes or float32 numbers. Of a stream
     `stream` (), an int32 that tells the splits' streams apart.
+    `mapped`: split -> tokens of a text that the host reads window by window; then the splits have no arrays.
     `fixed`: arrays that all splits share, such as `mean` and `scale` (shape broadcast against an input), applied
     as (inputs - mean) x scale, and `class_weights` (outputs,), of mean 1 over the train split.
     `token_bytes` (vocabulary,): bytes of text that each token stands for, 0 for the separator; None but for text.
@@ -39,6 +41,7 @@ class Task:
     token_bytes: np.ndarray | None = None
     documents: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    mapped: Mapping[str, Tokens] = dataclasses.field(default_factory=dict)
 
     @property
     def unique_tokens(self) -> int:
@@ -62,7 +65,16 @@ class Task:
         """Tokens or examples of a split; ENDLESS of a stream."""
         if self.spec.source == "stream":
             return ENDLESS
+        if self.mapped:
+            return len(self.mapped[name])
         return len(next(iter(self.split(name).values())))
+
+    def windows(self, name: str, starts: np.ndarray) -> np.ndarray:
+        """(n, context + 1): the windows of a split of a text from each of `starts` (n,) on, and their last targets."""
+        (context,) = self.spec.shape
+        if self.mapped:
+            return self.mapped[name].windows(starts, context + 1)
+        return self.split(name)["tokens"][starts[:, None] + np.arange(context + 1)]
 
     def check_context(self, context: int) -> None:
         """Raises ConfigError when a split is too short for one window of `context` inputs and their targets."""

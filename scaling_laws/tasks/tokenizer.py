@@ -77,7 +77,8 @@ class BytePairs:
 
     def encode(self, documents: Sequence[bytes]) -> np.ndarray:
         """Tokens (uint16). Documents must be UTF-8; they are encoded in parallel."""
-        encoded = self._engine.encode_batch_fast([document.decode() for document in documents], add_special_tokens=False)
+        texts = [document.decode() for document in documents]
+        encoded = self._engine.encode_batch_fast(texts, add_special_tokens=False)
         arrays = [np.array([*one.ids, SEPARATOR], np.uint16) for one in encoded]
         return np.concatenate(arrays) if arrays else np.zeros(0, np.uint16)
 

@@ -59,9 +59,9 @@ def record(run: RunConfig, task: Task, steps: int, rules: Rules | None = None) -
     by, numbers = jax.tree.map(np.float32, optim.multipliers(rules, params)), hyper.hyperparameters(run)
     kind = form(run).optimizer
     opt_state = optim.optimizer(kind, by, numbers).init(params)
-    probe = order.evaluation(task), order.evaluated(task, "valid", train.batch_size * task.spec.targets)
-    starts_KxB = order.places(task, train.data_seed, 0, steps, train.batch_size)
-    data = jax.device_put(order.training(task))
+    probe = order.taken(task, "valid", order.evaluated(task, "valid", train.batch_size * task.spec.targets))
+    data, starts_KxB = order.taken(task, "train", order.places(task, train.data_seed, 0, steps, train.batch_size))
+    data = jax.device_put(data)
     first = built.activations(params, *probe)
     rows = []
     for step in range(steps + 1):

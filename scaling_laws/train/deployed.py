@@ -22,6 +22,7 @@ from scaling_laws import disk, families, hyper
 from scaling_laws.config import ConfigError, RunConfig
 from scaling_laws.models import hooks
 from scaling_laws.models.hooks import Hooks
+from scaling_laws.tasks import order
 from scaling_laws.tasks.task import Task
 from scaling_laws.techniques import quantization, stored
 from scaling_laws.train import packing, rounding
@@ -107,6 +108,9 @@ class Model:
 
     def examples(self, n: int) -> np.ndarray:
         """Inputs (at most n, ...) of the held-out split, from its first on."""
+        if self.task.mapped:
+            places = order.evaluated(self.task, "heldout", n * self.task.spec.targets)[:n]
+            return self.task.windows("heldout", places)[:, :-1].astype(np.int32)
         if self.task.spec.source == "windows":
             (length,), tokens = self.task.spec.shape, self.task.heldout["tokens"]
             n = min(n, len(tokens) // length)

@@ -21,7 +21,7 @@ import numpy as np
 from scaling_laws import config, provenance
 from scaling_laws.config import RunConfig
 from scaling_laws.hosts.team import ALONE, Team
-from scaling_laws.tasks import order
+from scaling_laws.tasks import host, order
 from scaling_laws.tasks.task import Task
 from scaling_laws.techniques import stored
 from scaling_laws.train import boosting, kept, takeover, teacher
@@ -30,7 +30,7 @@ from scaling_laws.train.functions import DataForms
 from scaling_laws.train.layout import Layout
 from scaling_laws.train.member import Member, Order, Row, Watcher
 from scaling_laws.train.programs import Programs, programs, stack
-from scaling_laws.train.shape import Shape
+from scaling_laws.train.shape import Shape, eval_batch
 from scaling_laws.train.state import State, params
 
 DISPATCH = 5.0  # seconds that one may take, so that a request to stop is heard soon
@@ -57,11 +57,15 @@ def curve_steps(steps: int, points: int, absolute: bool = False) -> list[int]:
     return sorted({round(s) for s in spaced.tolist()} | {steps})
 
 
-def data_of(run: RunConfig, task: Task, workdir: Path) -> Arrays:
-    """The arrays to train such runs on and those for evaluations, those of what they rest on in `workdir` among
-    them."""
+def data_of(run: RunConfig, task: Task, workdir: Path, members: int = 1) -> Arrays:
+    """The arrays to train so many such runs on and those for evaluations, those of what they rest on in `workdir` among
+    them. Of a text that the host reads: room for the windows of a dispatch, and of a batch of an evaluation."""
+    teaching = takeover.teaching(run, workdir)
+    if task.mapped:
+        dispatched = members * run.train.steps_per_dispatch * run.train.batch_size
+        return host.blank(task, dispatched) | teaching, host.blank(task, eval_batch(run, task.spec))
     train, evaluated = boosting.offsets(run, task, workdir)
-    return order.training(task) | takeover.teaching(run, workdir) | train, order.evaluation(task) | evaluated
+    return order.training(task) | teaching | train, order.evaluation(task) | evaluated
 
 
 def programs_of(
@@ -71,7 +75,7 @@ def programs_of(
     `data_of`, where they are there already."""
     taught_by = teacher.of(run, workdir, task.spec, task.content_hash)
     shape = Shape.of(run, task.spec, taught_by and taught_by.form)
-    return programs(shape, layout, DataForms.of(*(arrays or data_of(run, task, workdir))))
+    return programs(shape, layout, DataForms.of(*(arrays or data_of(run, task, workdir, layout.members))))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +105,7 @@ class _Pack:
         self.train, self.task, self.folder, self.say = orders[0].run.train, task, folder, say
         self.team = team
         began = time.perf_counter()
-        arrays = data_of(orders[0].run, task, folder)
+        arrays = data_of(orders[0].run, task, folder, len(orders))
         self.programs = programs_of(orders[0].run, task, layout, folder, arrays)
         self.compile_seconds = time.perf_counter() - began
         self.data, self.eval_data = self.programs.place_data(*arrays)
@@ -146,9 +150,8 @@ class _Pack:
             until = min((step for step in ends if self.done < step < target), default=target)
             count = min(self.train.steps_per_dispatch, until - self.done, max(1, int(DISPATCH / pace)))
             alive_M = np.array([member.alive for member in self.members])
-            self.state, *seen = self.programs.advance(
-                self.state, self.hyper, self.data, self._starts(count), count, alive_M
-            )
+            data, starts = self._examples(count)
+            self.state, *seen = self.programs.advance(self.state, self.hyper, data, starts, count, alive_M)
             self.done += count
             if pending:
                 yield from self._take(*pending)
@@ -182,13 +185,19 @@ class _Pack:
     def _name(self) -> str:
         return " ".join(member.run_id for member in self.alive)
 
-    def _starts(self, count: int) -> np.ndarray:
+    def _examples(self, count: int) -> tuple[Any, np.ndarray]:
+        """The arrays that the next `count` steps read, and where in them (M, K, B): the device still works on the steps
+        before, so what the host reads is there ahead of its step."""
         shape = self.programs.shape
-        starts_MxKxB = np.zeros((len(self.members), shape.steps_per_dispatch, shape.batch_size), np.int32)
-        for member, starts_KxB in zip(self.members, starts_MxKxB, strict=True):
+        places_MxKxB = np.zeros((len(self.members), shape.steps_per_dispatch, shape.batch_size), np.int64)
+        for member, places_KxB in zip(self.members, places_MxKxB, strict=True):
             if member.alive:
-                starts_KxB[:count] = member.places(self.done, count)
-        return starts_MxKxB
+                places_KxB[:count] = member.places(self.done, count)
+        if not self.task.mapped:
+            return self.data, places_MxKxB.astype(np.int32)
+        starts_MxKxB = np.zeros(places_MxKxB.shape, np.int32)
+        arrays, starts_MxKxB[:, :count] = host.read(self.task, "train", places_MxKxB[:, :count], places_MxKxB.size)
+        return self.data | self.programs.place_data(arrays, {})[0], starts_MxKxB
 
     def _take(self, count: int, seen: Any) -> Iterator[Member]:
         """Read a dispatch's losses and gradient norms; yields the members that diverged in it."""
@@ -237,11 +246,9 @@ class _Pack:
     def evaluate(self, split: str, n_tokens: int, state: Any = None) -> Evaluated:
         """Examples with `n_tokens` targets of `valid` or `heldout` under the present parameters or those in `state`."""
         began = time.perf_counter()
-        size = self.programs.shape.eval_batch
         places = order.evaluated(self.task, split, n_tokens)
-        starts = places + np.int32(order.offset(self.task, split))
-        padded = np.concatenate([starts, np.zeros(-len(starts) % size, np.int32)]).reshape(-1, size)
-        queued = [self.programs.losses_MxB(state or self.state, self.hyper, self.eval_data, batch) for batch in padded]
+        batches = self._evaluated(split, places)
+        queued = [self.programs.losses_MxB(state or self.state, self.hyper, *batch) for batch in batches]
         found = []
         for batch in queued:
             found.append(jax.device_get(batch))
@@ -255,6 +262,18 @@ class _Pack:
         for member in self.alive:
             member.progress.eval_seconds += spent
         return Evaluated(losses.astype(float), places, logits, means, outputs)
+
+    def _evaluated(self, split: str, places: np.ndarray) -> Iterator[tuple[Any, np.ndarray]]:
+        """The arrays that each batch of an evaluation reads, and where in them (B,)."""
+        size = self.programs.shape.eval_batch
+        if not self.task.mapped:
+            starts = places + np.int32(order.offset(self.task, split))
+            padded = np.concatenate([starts, np.zeros(-len(starts) % size, np.int32)]).reshape(-1, size)
+            yield from ((self.eval_data, starts_B) for starts_B in padded)
+            return
+        for places_B in np.concatenate([places, np.repeat(places[:1], -len(places) % size)]).reshape(-1, size):
+            arrays, starts_B = host.read(self.task, split, places_B)
+            yield self.programs.place_data({}, arrays)[1], starts_B
 
     @property
     def looks(self) -> set[int]:

@@ -51,8 +51,8 @@ def evaluate(
     what its own evaluation was.
     """
     places = order.evaluated(task, split, members[0].run.train.eval_tokens)
-    starts = places + np.int32(order.offset(task, split))
-    losses, outputs = _evaluated(members, task, order.evaluation(task), starts, weights, average)
+    arrays, starts = order.taken(task, split, places)
+    losses, outputs = _evaluated(members, task, arrays, starts, weights, average)
     return Evaluated(losses.astype(float), places, outputs)
 
 

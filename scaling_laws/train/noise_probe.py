@@ -38,8 +38,9 @@ class NoiseProbe:
         self.template = states.named(step.abstract_state())
         data_seed = run.train.data_seed ^ STREAM  # of a stream it draws other examples than the run's own
         self.numbers = hyper.hyperparameters(run) | {"data_seed": np.int32(data_seed)}
-        self.starts_KxN = order.places(task, data_seed, 0, n_batches, windows)
-        self._data = jax.device_put(order.training(task))
+        places_KxN = order.places(task, data_seed, 0, n_batches, windows)
+        arrays, self.starts_KxN = order.taken(task, "train", places_KxN)
+        self._data = jax.device_put(arrays)
         self._measured = _program(shape, group)
 
     def at(self, params: State, starts_KxN: np.ndarray | None = None) -> NoiseScale:

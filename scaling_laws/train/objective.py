@@ -18,6 +18,7 @@ from scaling_laws.models.hooks import DROPOUT, Dropout, Hooks
 from scaling_laws.models.layers import WATCHED
 from scaling_laws.models.loss import cross_entropy, example_losses
 from scaling_laws.parametrization import Rules
+from scaling_laws.tasks import host
 from scaling_laws.train import augment, penalties, reading, rounding, teaching
 from scaling_laws.train.boosting import OFFSET
 from scaling_laws.train.reading import Data
@@ -108,7 +109,7 @@ class Objective:
         shape, regularise, quantize = self.shape, self.shape.techniques.regularise, self.shape.techniques.quantize
         examples = augment.read(shape.techniques.augment, shape.spec, data, numbers, starts_B, step)
         smoothed, taught = regularise.label_smoothing > 0, self.teaching is not None
-        active, rngs = self._hooks(numbers, starts_B, step)
+        active, rngs = self._hooks(numbers, data, starts_B, step)
         sums, collections = shape.z_loss or smoothed, _collections(shape.model)
         used = rounding.weights(quantize, params, numbers) if quantize.when == "training" else params
         with hooks.during(active):
@@ -139,11 +140,12 @@ class Objective:
             found = found * (weights_O[targets] if targets.ndim == 1 else targets @ weights_O)
         return found.mean()
 
-    def _hooks(self, numbers: Any, starts_B: Any, step: Any) -> tuple[Hooks, Mapping[str, Any] | None]:
+    def _hooks(self, numbers: Any, data: Data, starts_B: Any, step: Any) -> tuple[Hooks, Mapping[str, Any] | None]:
         """What is done in the forward pass of a step, and the keys that it needs."""
         quantize = self.shape.techniques.quantize
         coarse = rounding.activations(quantize, numbers) if quantize.when == "training" else None
         if not self.shape.techniques.regularise.dropout:
             return Hooks(rounding=coarse), None
         key = jax.random.fold_in(jax.random.fold_in(jax.random.key(STREAM), numbers["data_seed"]), step)
-        return Hooks(Dropout(numbers["regularise.dropout"], reading.places(starts_B)), coarse), {DROPOUT: key}
+        names_B = host.names(self.shape.spec, data, reading.places(starts_B))
+        return Hooks(Dropout(numbers["regularise.dropout"], names_B), coarse), {DROPOUT: key}

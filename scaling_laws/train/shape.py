@@ -52,7 +52,7 @@ class Shape:
             scheme=Scheme.of(run),
             spec=spec,
             batch_size=run.train.batch_size,
-            eval_batch=run.train.batch_size * math.ceil(EVALUATED / (run.train.batch_size * spec.targets)),
+            eval_batch=eval_batch(run, spec),
             parts=n_parts,
             loss_chunks=loss_chunks,
             steps_per_dispatch=run.train.steps_per_dispatch,
@@ -64,3 +64,8 @@ class Shape:
             techniques=Forms.of(run),
             teacher=taught_by,
         )
+
+
+def eval_batch(run: RunConfig, spec: Spec) -> int:
+    """Examples of a batch of an evaluation."""
+    return run.train.batch_size * math.ceil(EVALUATED / (run.train.batch_size * spec.targets))

@@ -23,7 +23,7 @@ def rate(
 
     Raises ConfigError where the layout cannot be had, and whatever a device raises that has not the memory.
     """
-    arrays = data_of(run, task, workdir)
+    arrays = data_of(run, task, workdir, members)
     built = programs_of(run, task, Layout.of(run, members, strategy, pack_devices), workdir, arrays)
     shape = built.shape
     data, _ = built.place_data(arrays[0], {})

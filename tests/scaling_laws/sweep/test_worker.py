@@ -16,10 +16,10 @@ from scaling_laws.tasks import catalog
 
 BUSY = """
 import multiprocessing, os, time
-from scaling_laws.sweep import worker
+from scaling_laws import processes
 
 def busy():
-    worker.die_with_parent()
+    processes.die_with_parent()
     print(os.getpid(), flush=True)
     time.sleep(100)  # as a compilation would: nothing is read from the pipe
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scaling_laws.config import TASKS as CHOICES
-from scaling_laws.config import ConfigError, TaskConfig
+from scaling_laws.config import TEXTS, ConfigError, TaskConfig
 from scaling_laws.tasks import catalog
 from scaling_laws.tasks.task import SPLITS
 
@@ -81,7 +81,7 @@ def test_a_setting_that_the_data_at_a_path_do_not_read_is_refused(name, path, se
 STREAMS = ("power_law", "zipf", "manifold")
 
 
-@pytest.mark.parametrize("name", [name for name in catalog.TASKS if name not in ("text", *STREAMS)])
+@pytest.mark.parametrize("name", [name for name in catalog.TASKS if name not in (*TEXTS, *STREAMS)])
 def test_the_data_of_a_task_are_as_its_spec_says(name, tmp_path):
     task = catalog.load(TaskConfig(name=name, examples=SMALL.get(name, 0)), tmp_path)
     spec, kinds = task.spec, {"tokens": "i", "pair": "i", "image": "uf", "vector": "f"}

@@ -1,7 +1,10 @@
-"""What a finished corpus consists of: the manifest beside its shards, written last.
+"""What a prepared corpus consists of (`scaling_laws.corpora`): the manifest beside its shards, written last.
 
-JSON whose first field is the SHA-256 of the rest. It holds nothing of paths, dates or processes: the same text under
-the same recipe has the same manifest, and its hash stands for the corpus in a run's identity.
+A shard is a file of tokens, little-endian, every document followed by the separator, token 0; its index, an .npy of
+(documents, 5) uint64: where each document ends, and its SHA-256 as four words, big-endian.
+
+The manifest is JSON whose first field is the SHA-256 of the rest. It holds nothing of paths, dates or processes: the
+same text under the same recipe has the same manifest, and its hash stands for the corpus in a run's identity.
 """
 
 import dataclasses
@@ -9,15 +12,13 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from scaling_laws import disk, sealed
 from scaling_laws.config import ConfigError
-from scaling_laws.corpora.shards import index_name
-from scaling_laws.corpora.work import TOKENIZER, Recipe, sha256
+from scaling_laws.disk import sha256
 from scaling_laws.tasks.task import SPLITS
 
-MANIFEST = "manifest.json"
+MANIFEST, TOKENIZER = "manifest.json", "tokenizer.json"
 FORMAT = 1
 
 
@@ -25,9 +26,19 @@ class CorpusError(ConfigError):
     """A corpus that is not as its manifest says; the message says what and where."""
 
 
+def tokens_name(split: str, number: int) -> str:
+    """The file of a shard's tokens."""
+    return f"{split}-{number:05d}.tokens"
+
+
+def index_name(tokens: str) -> str:
+    """The file of a shard's index, by that of its tokens."""
+    return tokens.removesuffix(".tokens") + ".index.npy"
+
+
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """A file of tokens and its index (`corpora.shards`)."""
+    """A file of tokens, and its index."""
 
     name: str
     tokens: int
@@ -56,31 +67,6 @@ class Manifest:
     shards: Mapping[str, Sequence[Shard]]
     format: int = FORMAT
 
-    @classmethod
-    def of(
-        cls,
-        recipe: Recipe,
-        dtype: str,
-        tokenizer_sha256: str,
-        duplicates: int,
-        empty: int,
-        licences: Mapping[str, str],
-        units: Sequence[Mapping[str, Any]],
-    ) -> "Manifest":
-        """The manifest of what `shards.tokenise` says of every unit, in their order."""
-        shards = {name: tuple(Shard(**unit[name]) for unit in units if name in unit) for name in SPLITS}
-        chosen = dataclasses.asdict(recipe)
-        del chosen["column"]
-        return cls(
-            **chosen,
-            dtype=dtype,
-            tokenizer_sha256=tokenizer_sha256,
-            duplicates=duplicates,
-            empty=empty,
-            licences=dict(sorted(licences.items())),
-            shards=shards,
-        )
-
     @property
     def digest(self) -> str:
         """SHA-256 of all that it says."""
@@ -106,11 +92,11 @@ def read(folder: Path) -> Manifest:
         shards = {name: tuple(Shard(**shard) for shard in content["shards"][name]) for name in SPLITS}
         found = Manifest(**{**content, "shards": shards})
     except FileNotFoundError:
-        raise CorpusError(f"task.path: {folder} has no {MANIFEST}; allowed: a folder of experiments.prepare_corpus") from None
+        raise CorpusError(f"task.path: no {MANIFEST} in {folder}; allowed: a folder of prepare_corpus") from None
     except OSError as error:
         raise CorpusError(f"task.path: {path} cannot be read ({error.strerror})") from None
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise CorpusError(f"task.path: {path} is no manifest; allowed: one of experiments.prepare_corpus") from None
+        raise CorpusError(f"task.path: {path} is no manifest; allowed: one of prepare_corpus") from None
     if found.digest != digest:
         raise CorpusError(f"task.path: {path} is damaged: its checksum is another; prepare the corpus anew")
     if found.format != FORMAT:

@@ -1,0 +1,262 @@
+"""Sources in, shards out: what is in them, whoever made them and however often they were interrupted."""
+
+import gzip
+import hashlib
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from scaling_laws.config import ConfigError
+from scaling_laws.corpora import duplicates, pool, prepare, shards, sources
+from scaling_laws.corpora.unit import SourceError
+from scaling_laws.corpora.work import Recipe
+from scaling_laws.tasks import manifest, tokenizer
+from scaling_laws.tasks.task import SPLITS
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def test_every_text_is_there_once_in_the_split_of_its_hash(tmp_path, texts, lines, made, documents):
+    wanted = texts(300)
+    folder = made(lines(tmp_path / "a.jsonl", wanted))
+    found = documents(folder)
+    assert sorted(text for part in found.values() for text in part) == sorted(wanted)
+    for name, part in found.items():
+        for text in part:
+            digest = hashlib.sha256(text.encode()).hexdigest()
+            place = int(hashlib.sha256(f"0:{digest}".encode()).hexdigest()[:16], 16) / 2**64
+            assert name == ("heldout" if place < 0.2 else "valid" if place >= 0.8 else "train")
+    assert not (folder / ".work").exists()
+
+
+def test_shares_are_those_asked_for(tmp_path, texts, lines, made, documents):
+    found = documents(made(lines(tmp_path / "a.jsonl", texts(3000)), valid_fraction=0.05, heldout_fraction=0.1))
+    sizes = [len(found[name]) / 3000 for name in SPLITS]
+    assert sizes == pytest.approx([0.85, 0.05, 0.1], abs=4 * np.sqrt(0.1 / 3000))
+
+
+def test_processes_change_nothing(tmp_path, texts, lines, made):
+    source = lines(tmp_path / "a.jsonl", texts(500))
+    one, two = (contents(made(source, out, workers)) for out, workers in (("one", 1), ("two", 2)))
+    assert one == two
+    assert len(one) > 20
+
+
+def test_the_order_of_the_sources_changes_no_split(tmp_path, texts, lines, made, documents):
+    paths = [lines(tmp_path / f"{k}.jsonl", texts(100, k)) for k in range(3)]
+    found = [documents(made(order, f"out{k}")) for k, order in enumerate((paths, paths[::-1]))]
+    for name in SPLITS:
+        assert sorted(found[0][name]) == sorted(found[1][name])
+
+
+def test_the_index_says_where_documents_end_and_what_they_are(tmp_path, texts, lines, made, indices):
+    folder = made(lines(tmp_path / "a.jsonl", texts(300)), tokenizer="bpe", vocab_size=300)
+    codec, seen = tokenizer.BytePairs((folder / "tokenizer.json").read_text()), 0
+    for shard, tokens, index in indices(folder):
+        assert (len(index), len(tokens), int(index[-1, 0])) == (shard.documents, shard.tokens, shard.tokens)
+        for begin, (end, *words) in zip([0, *index[:-1, 0].tolist()], index.tolist(), strict=True):
+            (raw,) = codec.decode(tokens[begin:end])
+            assert hashlib.sha256(raw).digest() == b"".join(word.to_bytes(8, "big") for word in words)
+            seen += 1
+    assert seen == 300
+
+
+@pytest.mark.parametrize("at_once", [2_000_000, 7])
+def test_copies_are_kept_once_wherever_they_are(at_once, tmp_path, texts, lines, made, documents, monkeypatch):
+    monkeypatch.setattr(duplicates.find, "__defaults__", (at_once, print))
+    unlike = texts(200)
+    twice = lines(tmp_path / "in/a.jsonl", [*unlike, *unlike[50:], "", "  "])
+    (tmp_path / "in/b.txt").write_text(unlike[0])
+    folder = made(twice.parent, unit_bytes=3000)
+    found = documents(folder)
+    assert sorted(text for part in found.values() for text in part) == sorted([*unlike, "  "])
+    assert (manifest.read(folder).duplicates, manifest.read(folder).empty) == (151, 1)
+
+
+def test_every_form_gives_the_same_documents(tmp_path, texts, lines, made, documents):
+    wanted = texts(120)
+    plain = lines(tmp_path / "a.jsonl", wanted)
+    (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress(plain.read_bytes()))
+    pq.write_table(pa.table({"id": range(120), "text": wanted}), tmp_path / "c.parquet", row_group_size=13)
+    (tmp_path / "folder").mkdir()
+    for k, text in enumerate(wanted):
+        (tmp_path / f"folder/{k:03d}.txt").write_text(text)
+    url = f"file://{tmp_path / 'a.jsonl'}"
+    forms = [plain, tmp_path / "b.jsonl.gz", tmp_path / "c.parquet", tmp_path / "folder", url]
+    found = [documents(made(source, f"out{k}", unit_bytes=2000)) for k, source in enumerate(forms)]
+    assert all(each == found[0] for each in found[1:])
+    assert sum(len(part) for part in found[0].values()) == 120
+
+
+def test_a_text_file_is_cut_as_the_text_task_cuts_it(tmp_path, texts, made, documents):
+    from scaling_laws.tasks import corpus
+
+    (tmp_path / "a.txt").write_text("\n\n".join(texts(3000)))
+    wanted = {document.raw.decode() for document in corpus.read(str(tmp_path / "a.txt")).documents}
+    assert {text for part in documents(made(tmp_path / "a.txt", unit_bytes=10**9)).values() for text in part} == wanted
+    cut = documents(made(tmp_path / "a.txt", "cut", unit_bytes=200_000))
+    assert sum(len(text) for part in cut.values() for text in part) == len((tmp_path / "a.txt").read_text())
+
+
+def test_a_zip_is_read_by_its_url(tmp_path, texts, lines, made, documents):
+    import shutil
+
+    plain = lines(tmp_path / "in/a.jsonl", texts(150))
+    shutil.make_archive(str(tmp_path / "all"), "zip", tmp_path / "in")
+    assert documents(made(f"zip://::file://{tmp_path / 'all.zip'}", "zipped")) == documents(made(plain, "plain"))
+
+
+class Cut(BaseException):
+    """As a power cut."""
+
+
+@pytest.mark.parametrize("module, name, after", [("scan", "scan", 3), ("shards", "tokenise", 4)])
+def test_what_is_finished_is_never_done_again(module, name, after, tmp_path, texts, lines, made, monkeypatch):
+    source = lines(tmp_path / "a.jsonl", texts(500))
+    wanted = contents(made(source, "undisturbed"))
+    calls, read = [], prepare.shards.readers.documents
+
+    def counted(unit, column):
+        calls.append(unit.start)
+        yield from read(unit, column)
+        if len(calls) == stop_at:
+            raise Cut
+
+    monkeypatch.setattr(prepare.shards.readers, "documents", counted)
+    units = len(sources.units([str(source)], "text", 20_000))
+    stop_at = after if module == "scan" else units + after
+    with pytest.raises(Cut):
+        made(source)
+    calls, stop_at = [], -1
+    assert contents(made(source)) == wanted
+    assert len(calls) == 2 * units - (after - 1 if module == "scan" else units + after - 1)
+
+
+def test_a_torn_shard_is_done_again(tmp_path, texts, lines, made, monkeypatch):
+    source = lines(tmp_path / "a.jsonl", texts(500))
+    wanted = contents(made(source, "undisturbed"))
+    monkeypatch.setattr(prepare.manifest, "write", lambda *_: (_ for _ in ()).throw(Cut()))
+    with pytest.raises(Cut):
+        made(source)
+    monkeypatch.undo()
+    torn, flipped = tmp_path / "out/train-00001.tokens", tmp_path / "out/valid-00002.index.npy"
+    torn.write_bytes(torn.read_bytes()[:-100])
+    raw = bytearray(flipped.read_bytes())
+    raw[-1] ^= 1
+    flipped.write_bytes(raw)
+    (tmp_path / "out/.work/shards/00003.json").write_bytes(b'{"sha256":"00')
+    again, done = [], shards._Writer.finish
+    monkeypatch.setattr(shards._Writer, "finish", lambda self: again.append(self.path.name) or done(self))
+    assert contents(made(source)) == wanted
+    assert {name[-12:-7] for name in again} == {"00001", "00002", "00003"}
+
+
+def test_stopped_it_goes_on(tmp_path, texts, lines, made):
+    source = lines(tmp_path / "a.jsonl", texts(300))
+    wanted, asked = contents(made(source, "undisturbed")), iter([False] * 5 + [True])
+    with pytest.raises(pool.Stopped):
+        made(source, stop=lambda: next(asked))
+    assert (tmp_path / "out").exists()
+    assert contents(made(source)) == wanted
+    before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
+    made(source)
+    del before["plan.json"]
+    assert before.items() <= {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}.items()
+
+
+def test_other_sources_do_not_go_on_with_it(tmp_path, texts, lines, made):
+    source = lines(tmp_path / "a.jsonl", texts(100))
+    made(source)
+    with pytest.raises(ConfigError, match="--corpus: .*out is of other sources or settings; allowed: another folder"):
+        made(source, split_seed=1)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/letter.txt").write_text("dear")
+    with pytest.raises(ConfigError, match=r"--corpus: .*mine holds letter.txt; allowed: an empty folder"):
+        made(source, "mine")
+
+
+def test_merges_are_learnt_from_training_documents_in_any_order(tmp_path, texts, lines, made, documents):
+    source = lines(tmp_path / "a.jsonl", texts(300))
+    folder = made(source, "bpe", tokenizer="bpe", vocab_size=300)
+    training = {text.encode() for text in documents(made(source, "bytes"))["train"]}
+    drawn = sorted((hashlib.sha256(raw).digest(), raw) for raw in training)
+    wanted = tokenizer.train_byte_pairs([raw for _, raw in drawn], 300).definition
+    assert (folder / "tokenizer.json").read_text() == wanted
+    turned = lines(tmp_path / "b.jsonl", texts(300)[::-1])
+    assert (made(turned, "turned", tokenizer="bpe", vocab_size=300) / "tokenizer.json").read_text() == wanted
+    few = made(source, "few", tokenizer="bpe", vocab_size=300, sample_bytes=20_000)
+    assert (few / "tokenizer.json").read_text() != wanted
+
+
+def refused(made, tmp_path, source, message, **options):
+    with pytest.raises(ConfigError if "task." in message else SourceError, match=message) as caught:
+        made(source, "refused", **options)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "refused").exists()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_bad_lines_are_named(workers, tmp_path, texts, lines, made):
+    good = [json.dumps({"text": text}) for text in texts(200)]
+    bad = {
+        "{": r"a.jsonl, line 151 is no JSON \(.*\); allowed: an object a line",
+        '["a"]': "line 151 is a list; allowed: an object a line",
+        '{"txt": "a"}': r"--column: 'text' is not in .*a.jsonl, line 151; allowed: txt; did you mean txt\?",
+        '{"text": 3}': "line 151 holds a int; allowed: text",
+        r'{"text": "a\u0000b"}': "line 151 holds the byte 0 at byte 1; allowed: text",
+        r'{"text": "a\ud800b"}': "line 151 is no Unicode at character 1",
+    }
+    for line, message in list(bad.items())[: 6 if workers == 1 else 1]:
+        (tmp_path / "a.jsonl").write_text("\n".join([*good[:150], line, *good[150:]]))
+        refused(made, tmp_path, tmp_path / "a.jsonl", message, workers=workers)
+
+
+def test_bad_sources_are_named(tmp_path, texts, lines, made):
+    refused(made, tmp_path, tmp_path / "none.txt", r"--source: .*none.txt does not exist; allowed: a file, a folder")
+    refused(made, tmp_path, f"file://{tmp_path}/none", r"--source: file://.*none does not exist")
+    refused(made, tmp_path, "nosuch://place/x", r"--source: nosuch://place/x cannot be read \(ValueError: .*nosuch")
+    (tmp_path / "empty.txt").write_text("")
+    refused(made, tmp_path, tmp_path / "empty.txt", "--source: .*empty.txt is empty; allowed: files with text")
+    (tmp_path / "folder").mkdir()
+    refused(made, tmp_path, tmp_path / "folder", "--source: .*folder holds no text; allowed: files with text that end")
+    (tmp_path / "folder/a.txt").write_bytes(b"fine \xff")
+    refused(made, tmp_path, tmp_path / "folder", "a.txt is not UTF-8 at byte 5; allowed: UTF-8 text")
+    (tmp_path / "folder/a.txt").write_text("only one")
+    refused(made, tmp_path, tmp_path / "folder", "of 1 documents none is in the split")
+    (tmp_path / "c.parquet").write_bytes(b"PAR1 nothing")
+    refused(made, tmp_path, tmp_path / "c.parquet", r"c.parquet cannot be read \(Arrow")
+    pq.write_table(pa.table({"id": [1], "txt": ["a"], "n": [2]}), tmp_path / "d.parquet")
+    refused(made, tmp_path, tmp_path / "d.parquet", r"--column: 'text' is not in .*; allowed: id, txt, n; did you")
+    refused(made, tmp_path, tmp_path / "d.parquet", "n of .*d.parquet holds int64; allowed: a column of text", column="n")
+    few = lines(tmp_path / "few.jsonl", texts(30))
+    refused(made, tmp_path, few, "task.vocab_size: 60000; allowed: at most", tokenizer="bpe", vocab_size=60000)
+
+
+def test_a_source_that_changes_is_noticed(tmp_path, texts, lines, made, monkeypatch):
+    source, scanned = lines(tmp_path / "a.jsonl", texts(200)), prepare.scan.scan
+
+    def changed(work):
+        found = scanned(work)
+        if work.number == 3:
+            lines(source, texts(200, seed=7))
+        return found
+
+    monkeypatch.setattr(prepare.scan, "scan", changed)
+    refused(made, tmp_path, source, "has changed while it was read; allowed: text that stays")
+
+
+def test_licences_come_with_a_folder(tmp_path, texts, lines):
+    source = lines(tmp_path / "in/a.jsonl", texts(100)).parent
+    (source / "licences.json").write_text(json.dumps({"a": "public domain"}))
+    order = prepare.Order(
+        sources.units([str(source)], "text"), Recipe(), licences=sources.licences([str(source)])
+    )
+    assert prepare.prepare(order, tmp_path / "out", say=lambda _: None).licences == {"a": "public domain"}
+    (source / "licences.json").write_text("[]")
+    with pytest.raises(SourceError, match="licences.json is no table of texts"):
+        sources.licences([str(source)])
