@@ -9,7 +9,7 @@ import functools
 import numpy as np
 
 ROUNDS = 8  # three suffice for random functions, and these are only mixed
-LEAST_BITS = 4  # of half a place: a smaller network knows too few permutations
+LEAST_BITS = 3  # of half a place: a smaller network knows too few permutations
 MOST = 2**62  # places
 
 
@@ -49,5 +49,5 @@ def _mixed(values: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=64)
 def _keys(key: tuple[int, ...]) -> tuple[np.uint64, ...]:
-    stream = np.random.PCG64(np.random.SeedSequence(key))
+    stream = np.random.PCG64(np.random.SeedSequence([len(key), *key]))
     return tuple(np.uint64(number) for number in stream.random_raw(ROUNDS))

@@ -13,7 +13,13 @@ from scaling_laws.tasks.manifest import index_name
 from scaling_laws.tasks.task import SPLITS
 from scaling_laws.tasks.tokenizer import Bytes
 
-WORDS = ["the", "quick", "brown", "fox", "jumps", "över", "a", "lazy", "dog", "while", "seven", "large", "wizards", "make", "毒", "brew"]
+WORDS = """the quick brown fox jumps över a lazy dog while seven large wizards make 毒 brew""".split()  # noqa: SIM905
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch):
+    """No waiting for the disk: what a power cut would do is not tested here."""
+    monkeypatch.setattr("os.fsync", lambda _: None)
 
 
 @pytest.fixture(scope="session")

@@ -172,7 +172,7 @@ def test_stopped_it_goes_on(tmp_path, texts, lines, made):
 def test_other_sources_do_not_go_on_with_it(tmp_path, texts, lines, made):
     source = lines(tmp_path / "a.jsonl", texts(100))
     made(source)
-    with pytest.raises(ConfigError, match="--corpus: .*out is of other sources or settings; allowed: another folder"):
+    with pytest.raises(ConfigError, match=r"--corpus: .*out is of other sources or settings; allowed: another folder"):
         made(source, split_seed=1)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/letter.txt").write_text("dear")
@@ -232,7 +232,7 @@ def test_bad_sources_are_named(tmp_path, texts, lines, made):
     refused(made, tmp_path, tmp_path / "c.parquet", r"c.parquet cannot be read \(Arrow")
     pq.write_table(pa.table({"id": [1], "txt": ["a"], "n": [2]}), tmp_path / "d.parquet")
     refused(made, tmp_path, tmp_path / "d.parquet", r"--column: 'text' is not in .*; allowed: id, txt, n; did you")
-    refused(made, tmp_path, tmp_path / "d.parquet", "n of .*d.parquet holds int64; allowed: a column of text", column="n")
+    refused(made, tmp_path, tmp_path / "d.parquet", "n of .*parquet holds int64; allowed: a column of text", column="n")
     few = lines(tmp_path / "few.jsonl", texts(30))
     refused(made, tmp_path, few, "task.vocab_size: 60000; allowed: at most", tokenizer="bpe", vocab_size=60000)
 
@@ -258,5 +258,5 @@ def test_licences_come_with_a_folder(tmp_path, texts, lines):
     )
     assert prepare.prepare(order, tmp_path / "out", say=lambda _: None).licences == {"a": "public domain"}
     (source / "licences.json").write_text("[]")
-    with pytest.raises(SourceError, match="licences.json is no table of texts"):
+    with pytest.raises(SourceError, match=r"licences.json is no table of texts"):
         sources.licences([str(source)])
