@@ -49,8 +49,8 @@ class Windows:
             if unique:
                 found[chosen] = self._places(permuted(windows, whole, batches.UNIQUE), 0)
             else:
-                offset = int(np.random.PCG64(np.random.SeedSequence([data_seed, epoch, OFFSETS])).random_raw())
-                found[chosen] = self._places(windows, offset)
+                stream = np.random.PCG64(np.random.SeedSequence([data_seed, epoch, OFFSETS]))
+                found[chosen] = self._places(windows, int(stream.random_raw()) >> 1)
         return found.reshape(n_steps, batch_size)
 
     def evenly(self, n_targets: int) -> np.ndarray:
@@ -64,7 +64,7 @@ class Windows:
         return _begins(self)[shards] + (numbers - (ends - whole)[shards]) * self.context
 
     def _places(self, numbers: np.ndarray, offset: int) -> np.ndarray:
-        """Places of windows by their numbers in an epoch, laid from `offset`, any number, on."""
+        """Places of windows by their numbers in an epoch, laid from `offset`, any number below 2^63, on."""
         ends = _ends(self)
         shards = np.searchsorted(ends, numbers, side="right")
         first = np.concatenate([[0], ends[:-1]])
@@ -91,6 +91,7 @@ def _offsets(windows: Windows) -> np.ndarray:
 
 
 def _counts(lengths: Sequence[int], context: int) -> np.ndarray:
-    """(shards,) windows of an epoch in each shard, as `batches.windows_per_epoch` has them; none in one that is too
+    """(shards,) windows of an epoch in each shard, as `batches.windows_per_epoch` has them, but none in one that is too
     short."""
-    return np.array([batches.windows_per_epoch(n, context) if n > context else 0 for n in lengths], np.int64)
+    found = np.array(lengths, np.int64)
+    return np.where(found > context, np.maximum(1, (found - context) // context), 0)

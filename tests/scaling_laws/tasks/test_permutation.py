@@ -15,6 +15,7 @@ def test_every_place_comes_once(n, seed, epoch):
     assert sorted(permuted(np.arange(n), n, seed, epoch).tolist()) == list(range(n))
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.integers(1, MOST), st.integers(0, 9), st.data())
 def test_a_place_is_found_by_itself_however_many_there_are(n, seed, data):
     places = np.array(data.draw(st.lists(st.integers(0, n - 1), min_size=1, max_size=5)))
@@ -27,7 +28,7 @@ def test_a_place_is_found_by_itself_however_many_there_are(n, seed, data):
 
 @pytest.mark.parametrize("n", [3, 16, 100])
 def test_each_place_may_go_anywhere(n):
-    found = np.array([permuted(np.arange(n), n, seed) for seed in range(1000)])
+    found = np.array([permuted(np.arange(n), n, seed) for seed in range(600)])
     for place in range(0, n, max(1, n // 5)):
         assert stats.chisquare(np.bincount(found[:, place], minlength=n)).pvalue > 1e-4
     if n == 3:

@@ -56,10 +56,10 @@ def test_an_epoch_is_every_window_once_end_to_end(windows, seed, epoch):
 
 def test_one_shard_has_the_windows_of_a_text():
     """Other order, the same epochs: as many windows, laid as `batches` lays them."""
-    ours = Windows((10_000,), 64).of_steps(0, 0, 154, 1).ravel()
-    theirs = batches.window_starts(10_000, 64, 0, 0, 154, 1).ravel()
-    assert len(ours) == len(theirs) == Windows((10_000,), 64).an_epoch
-    assert np.array_equal(np.sort(ours) // 64, np.sort(theirs) // 64)
+    ours = np.sort(Windows((10_000,), 64).of_steps(0, 0, 155, 1).ravel())
+    theirs = np.sort(batches.window_starts(10_000, 64, 0, 0, 155, 1).ravel())
+    assert Windows((10_000,), 64).an_epoch == batches.windows_per_epoch(10_000, 64) == 155
+    assert np.array_equal(ours - ours[0], theirs - theirs[0])
 
 
 def test_epochs_and_seeds_differ():
@@ -79,6 +79,7 @@ def test_places_beyond_32_bits():
     assert windows.an_epoch == 5 * ((2**31 - 128) // 128)
 
 
+@settings(max_examples=40, deadline=None)
 @given(layouts, st.integers(1, 12))
 def test_a_few_windows_are_the_same_in_every_epoch_and_among_more(windows, unique):
     assume(windows.an_epoch >= 2 * unique)
@@ -101,5 +102,5 @@ def test_evaluations_read_windows_that_do_not_overlap(windows, n_targets):
 
 
 def test_more_windows_than_there_are_are_refused():
-    with pytest.raises(ConfigError, match="train.unique_examples: 100; allowed: at most 14 windows, or 0 for all"):
+    with pytest.raises(ConfigError, match="train.unique_examples: 100; allowed: at most 15 windows, or 0 for all"):
         Windows((100, 70), 10).of_steps(0, 0, 1, 1, 100)
