@@ -32,7 +32,9 @@ _DATASET_SPLIT = flags.DEFINE_string("dataset_split", "train", "which of its spl
 _COLUMN = flags.DEFINE_string("column", "text", "field of JSONL, column of Parquet or of a data set that is the text")
 _CORPUS = flags.DEFINE_string("corpus", "", "folder of the corpus, made when absent")
 _TOKENIZER = flags.DEFINE_enum("tokenizer", "bytes", ["bytes", "bpe"], "bytes, or byte-pair merges")
-_VOCAB_SIZE = flags.DEFINE_integer("vocab_size", 4096, "bpe: size of the vocabulary", lower_bound=257, upper_bound=65536)
+_VOCAB_SIZE = flags.DEFINE_integer(
+    "vocab_size", 4096, "bpe: size of the vocabulary", lower_bound=257, upper_bound=65536
+)
 _VOCABULARY = flags.DEFINE_string("vocabulary", "", "bpe: a tokenizer.json of an earlier corpus; empty: learn one")
 _SAMPLE_MB = flags.DEFINE_float("sample_mb", 32.0, "bpe: megabytes of text to learn from", lower_bound=0.01)
 _SPLIT_SEED = flags.DEFINE_integer("split_seed", 0, "which documents are held out", lower_bound=0)
@@ -98,7 +100,7 @@ def _given_vocabulary() -> tuple[str, int]:
         definition = read_file(path).decode()
         return definition, len(BytePairs(definition).pieces)
     except (ValueError, KeyError, TypeError, IndexError):
-        raise ConfigError(f"--vocabulary: {path} is no vocabulary; allowed: tokenizer.json of a corpus made here") from None
+        raise ConfigError(f"--vocabulary: {path} is none; allowed: tokenizer.json of a corpus made here") from None
 
 
 def _summary(found: "Manifest") -> str:

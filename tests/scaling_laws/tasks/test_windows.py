@@ -102,5 +102,5 @@ def test_evaluations_read_windows_that_do_not_overlap(windows, n_targets):
 
 
 def test_more_windows_than_there_are_are_refused():
-    with pytest.raises(ConfigError, match="train.unique_examples: 100; allowed: at most 15 windows, or 0 for all"):
+    with pytest.raises(ConfigError, match=r"train.unique_examples: 100; allowed: at most 15 windows, or 0 for all"):
         Windows((100, 70), 10).of_steps(0, 0, 1, 1, 100)

@@ -1,4 +1,4 @@
-"""A run over shards: read by the host ahead of each dispatch, the same to the bit as from the device, and after a kill."""
+"""A run over shards: what the host reads is what the device would have read, to the bit, and after a kill too."""
 
 import dataclasses
 
