@@ -30,7 +30,7 @@ def rows(dataset: str, configuration: str, split: str, index: int, count: int, c
 
 def _stream(dataset: str, configuration: str, split: str) -> Any:
     try:
-        import datasets
+        import datasets  # pyright: ignore[reportMissingImports]  # of the group `data`
     except ImportError:
         raise SourceError("--dataset: needs the package datasets; allowed: scripts/setup --extra data") from None
     datasets.disable_progress_bars()

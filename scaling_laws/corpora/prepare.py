@@ -89,14 +89,8 @@ def _claim(order: Order, folder: Path) -> bool:
 
 def _plan(order: Order) -> str:
     """Hash of what the result depends on, files by their size and time of change."""
-    stamps = sorted(
-        {
-            (unit.root, path): storage.stamp(unit.root, path)
-            for unit in order.units
-            if unit.kind != "streamed"
-            for path in unit.paths
-        }.items()
-    )
+    places = {(unit.root, path) for unit in order.units if unit.kind != "streamed" for path in unit.paths}
+    stamps = [(root, path, storage.stamp(root, path)) for root, path in sorted(places)]
     facts = [dataclasses.asdict(order), stamps, manifest.FORMAT, importlib.metadata.version("tokenizers")]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 

@@ -7,6 +7,7 @@ and for validation from 1 - `valid_fraction` on.
 
 import hashlib
 import io
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ SCAN = "scan"
 ENTRY = np.dtype([("high", "<u8"), ("low", "<u8"), ("place", "<u4")])  # of a document: 128 bits of its hash, its place
 
 
-def scan(work: Work) -> dict[str, object]:
+def scan(work: Work) -> dict[str, Any]:
     """Reads a unit: {documents, empty, text_bytes, content, hashes, train, valid, heldout}.
 
     `content` is a hash over the documents' hashes in their order, the numbers of the splits count copies too; the
@@ -29,7 +30,7 @@ def scan(work: Work) -> dict[str, object]:
     if done and is_file(work.path(SCAN, ".npy"), str(done["hashes"])):
         return done
     content, words, empty, text_bytes = hashlib.sha256(), [], 0, 0
-    counts = dict.fromkeys(SPLITS, 0)
+    counts: dict[str, int] = dict.fromkeys(SPLITS, 0)
     for raw in readers.documents(work.unit, work.recipe.column):
         if not raw:
             empty += 1

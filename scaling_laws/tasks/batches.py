@@ -39,6 +39,7 @@ def window_starts(
     Each window of an epoch comes exactly once; a batch may reach over the end of an epoch. Raises ValueError for a
     text shorter than one window or longer than int32 can index.
     """
+    _check_indexed(task_length)
     n_windows = unique or windows_per_epoch(task_length, context)
     first, count = first_step * batch_size, n_steps * batch_size
     starts = np.empty(count, np.int32)
@@ -104,6 +105,7 @@ def eval_starts(length: int, context: int, n_tokens: int) -> np.ndarray:
     As many as fit where the text has fewer. Raises ValueError below one window.
     """
     _check(length, context)
+    _check_indexed(length)
     available = (length - 1) // context
     n_windows = min(available, max(1, -(-n_tokens // context)))
     return (np.arange(n_windows, dtype=np.int64) * available // n_windows * context).astype(np.int32)
@@ -129,5 +131,10 @@ def _epoch(length: int, context: int, data_seed: int, epoch: int, bag: int, uniq
 def _check(length: int, context: int) -> None:
     if length < context + 1:
         raise ValueError(f"length: {length} tokens; allowed: {context + 1} or more, one window of context {context}")
+
+
+def _check_indexed(length: int) -> None:
     if length > INT32_TOKENS:
-        raise ValueError(f"length: {length} tokens; allowed: at most {INT32_TOKENS}, what int32 can index")
+        raise ValueError(
+            f"length: {length} tokens; allowed: at most {INT32_TOKENS}, what int32 can index; more with task.name=shards"
+        )

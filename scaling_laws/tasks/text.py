@@ -35,7 +35,9 @@ def load(config: TaskConfig, cache_dir: Path) -> Task:
         content_hash=source.content_hash,
         documents={name: tuple(document.digest for document in part) for name, part in splits.items()},
         notes=tuple(notes),
-        **{name: {"tokens": array} for name, array in tokens.items()},
+        train={"tokens": tokens["train"]},
+        valid={"tokens": tokens["valid"]},
+        heldout={"tokens": tokens["heldout"]},
     )
     task.check_context(config.context)
     return task

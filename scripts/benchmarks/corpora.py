@@ -118,7 +118,7 @@ def _reading(name: str, corpus_folder: Path, rounds: int) -> Row:
     """Tokens a CPU-second that the host reads for a shape, over those that the shape trains on."""
     reference = REFERENCES[name]
     config = TaskConfig(name="shards", path=str(corpus_folder), context=reference.context)
-    task, pairs = catalog.load(config, None), []
+    task, pairs = catalog.load(config, corpus_folder.with_name("cache")), []
     with turns.our_worker() as worker:
         for index in range(rounds + 1):  # the first warms both sides up
             job = {"changes": changes(reference), "vocab_size": reference.vocab_size}

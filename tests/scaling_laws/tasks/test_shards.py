@@ -153,3 +153,21 @@ def test_a_bag_is_refused(folder, tmp_path):
     run = replace(dataclasses.replace(RunConfig(), task=config(folder)), {"train.bag": 1})
     with pytest.raises(ConfigError, match=r"train.bag: 1; allowed: 0 with task.name=shards"):
         check_task(run, catalog.load(config(folder), tmp_path).spec)
+
+
+def test_more_tokens_than_int32_can_index(folder, tmp_path):
+    """As many as 10^11 are planned and read like few; here only their number is made up."""
+    from scaling_laws.config import RunConfig, replace
+    from scaling_laws.sweep.planned import TaskFacts
+    from scaling_laws.tasks import samples
+    from scaling_laws.tasks.mapped import Tokens
+
+    small = catalog.load(config(folder), tmp_path)
+    tokens = Tokens([tmp_path / "none"] * 1000, [10**8] * 1000, "uint16")
+    task = dataclasses.replace(small, mapped={**small.mapped, "train": tokens})
+    facts = TaskFacts.of(task)
+    assert (facts.unique_tokens, facts.data_bytes) == (10**11, 0)
+    for unique in (0, 1000):
+        run = replace(RunConfig(), {"train.unique_examples": unique, "task.context": 16})
+        samples.check(run, task.spec, task.unique_tokens)
+    assert order.places(task, 0, 10**6, 2, 32).max() > 2**32
