@@ -115,7 +115,7 @@ def test_a_driver_that_is_killed_finds_what_its_jobs_did(undisturbed, tmp_path):
     while sum(path.read_text().count('"Done"') for path in (tmp_path / FOLDER).glob("*/*.jsonl")) < before + 2:
         assert time.monotonic() < until, "the jobs ended with the driver"
         time.sleep(0.1)
-    summary, lines = two_dozen.sweep(tmp_path, **ON_SLURM)
+    summary, _ = two_dozen.sweep(tmp_path, **ON_SLURM)
     assert len(summary.rows) == 24 - before
     assert two_dozen.hashes(tmp_path) == undisturbed
 
