@@ -120,7 +120,8 @@ class _OverProcesses(_OnMesh):
 
     def evaluate(self, state: Any, hyper: Any, data: Any, starts_B: Any) -> Any:
         placed, batch = self._batch(data, starts_B, self.layout.sharding(("data", "fsdp")))
-        # one at a time: on CPUs, collectives of many programs that are queued wait for each other for ever
+        # one at a time: programs that need nothing of each other take all threads of a CPU, and none is left for those
+        # that their collectives wait for
         return jax.block_until_ready(self.losses(self.params(state), hyper, placed, batch))
 
     def _batch(self, data: Mapping[str, Any], starts: np.ndarray, sharding: NamedSharding) -> tuple[Any, Any]:
