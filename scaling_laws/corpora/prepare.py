@@ -54,6 +54,7 @@ def prepare(
     if (folder / MANIFEST).exists():
         found = manifest.read(folder)
         manifest.verify(folder, found)
+        shutil.rmtree(folder / WORK, ignore_errors=True)
         say(f"{folder}: finished already")
         return found
     try:
@@ -71,7 +72,8 @@ def _claim(order: Order, folder: Path) -> bool:
     plan = _plan(order)
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"--corpus: {folder} is a file; allowed: a folder, made when absent")
-    there = sorted(folder.iterdir()) if folder.exists() else []
+    named = sorted(folder.iterdir()) if folder.exists() else []
+    there = [path for path in named if ".partial-" not in path.name]  # of a kill before anything else was there
     kept = folder / PLAN
     if there and not kept.exists():
         raise ConfigError(f"--corpus: {folder} holds {there[0].name}; allowed: an empty folder, or one to go on with")
@@ -79,12 +81,10 @@ def _claim(order: Order, folder: Path) -> bool:
         found = sealed.unseal(kept.read_bytes().removesuffix(b"\n"))
         if not found or found["plan"] != plan:
             raise ConfigError(f"--corpus: {folder} is of other sources or settings; allowed: another folder")
-        for torn in folder.glob("*.partial-*"):
-            torn.unlink()
-    for name in (scan.SCAN, shards.DONE):
-        (folder / WORK / name).mkdir(parents=True, exist_ok=True)
+        return False
+    folder.mkdir(parents=True, exist_ok=True)
     disk.replace_file(kept, sealed.seal({"plan": plan}))
-    return not there
+    return True
 
 
 def _plan(order: Order) -> str:
@@ -96,6 +96,10 @@ def _plan(order: Order) -> str:
 
 
 def _made(order: Order, works: Sequence[Work], folder: Path, pool: Pool) -> Manifest:
+    for name in (scan.SCAN, shards.DONE):
+        (folder / WORK / name).mkdir(parents=True, exist_ok=True)
+    for torn in folder.glob("*.partial-*"):
+        torn.unlink()
     total = sum(work.unit.size for work in works) or len(works) * MEGABYTE
     with _Line(total, "hashed") as line:
         seen = pool.run(scan.scan, works, line.tell)
