@@ -135,6 +135,4 @@ def _check(length: int, context: int) -> None:
 
 def _check_indexed(length: int) -> None:
     if length > INT32_TOKENS:
-        raise ValueError(
-            f"length: {length} tokens; allowed: at most {INT32_TOKENS}, what int32 can index; more with task.name=shards"
-        )
+        raise ValueError(f"length: {length} tokens; allowed: at most {INT32_TOKENS}, what int32 can index; or shards")
