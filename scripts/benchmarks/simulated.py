@@ -138,11 +138,16 @@ class Fate:
 class SimulatedWorker(Slot):
     """A worker that is started and ended by the clock."""
 
-    alive = False
+    up = False
+
+    @property
+    def alive(self) -> bool:
+        """Whether it is started."""
+        return self.up
 
 
 class SimulatedPool:
-    """A `sweep.crew.Launcher` on a clock. `busy`: seconds that workers had a run; `still`: that ready ones waited for one.
+    """A `sweep.crew.Launcher` on a clock. `busy`: seconds that workers had a run; `still`: that ready ones waited.
 
     Messages go through pickle, as through a pipe; the driver pays its side of it.
     """
@@ -169,7 +174,7 @@ class SimulatedPool:
         self.clock.stop()
         for name in sorted(self._down)[: max(0, count - (len(self.workers) - len(self._down)))]:
             self._down.discard(name)
-            self._place[name].alive = True
+            self._place[name].up = True
             self._place[name].begin(self.clock())
             self._later(self._place[name], self.habits.start, Ready(self.habits.start))
             self._later(self._place[name], self._draw.expovariate(1 / self.habits.life), Died(-9))
@@ -262,7 +267,7 @@ class SimulatedPool:
             self.deaths += 1
             self._life[name] += 1
             self._down.add(name)
-            each.alive, each.ready, each.compiled = False, False, set()
+            each.up, each.ready, each.compiled = False, False, set()
         return message
 
     def _end(self, name: str, now: float) -> None:
