@@ -2,7 +2,8 @@
 
     python -m scaling_laws.sweep.cluster.slurm_job FOLDER      (SLURM says which one of the array)
 
-SIGTERM: it writes a checkpoint and ends (a job that is cancelled; one that is pre-empted is queued again by SLURM).
+SIGTERM: it writes a checkpoint and ends: it is cancelled, or pre-empted. SLURM queues a pre-empted job again only
+where it has not ended by itself within its grace; so what is left of it the driver submits anew.
 SIGUSR2: the time limit is near; it writes a checkpoint and has itself queued again.
 """
 
@@ -136,9 +137,7 @@ def main(folder: Path) -> int:
         programs=str(machine.compile_cache_folder()),
     )
     worker.serve(book, setup)
-    if signal.SIGTERM in heard:
-        return REQUEUE
-    if signal.SIGUSR2 in heard and book.worth_another_start():
+    if signal.SIGUSR2 in heard and signal.SIGTERM not in heard and book.worth_another_start():
         return _requeue()
     return 0
 
