@@ -33,7 +33,6 @@ class Logbook:
         self._open = _Open(self.spec, earlier)
         self._log = spool.Log(folder, index, restart)
         self._pack, self._clock, self._told_at = 0, clock, -TELL_EVERY
-        self._steps: set[tuple[str, int]] = set()
         self._ended = False
         self.asked_to_stop = False
 
@@ -43,7 +42,6 @@ class Logbook:
             if self._clock() - self._told_at < TELL_EVERY:
                 return
             self._told_at = self._clock()
-            self._steps.add((message.run_id, message.step))
         self._ended |= isinstance(message, Unable)
         self._open.note(spool.Line(self._pack, message))
         self._log.add(self._pack, message)
@@ -68,11 +66,12 @@ class Logbook:
         return self.asked_to_stop
 
     def worth_another_start(self) -> bool:
-        """Whether something is left and this start brought it forward; where it did not, the pack has failed."""
+        """Whether something is left; a pack that several starts in a row did not bring forward has failed."""
         if not self._open.left() or self._ended:
             return False
-        if len(self._steps) < 2 and not self._open.anything_done:
-            self.send(Failed(f"not one step within the time limit of {self.spec.minutes} min"))
+        if self._open.fruitless(self._pack) >= self.spec.attempts:
+            limit = f"the time limit of {self.spec.minutes} min"
+            self.send(Failed(f"not one step within {limit}, {self.spec.attempts} times"))
         return bool(self._open.left())
 
 
@@ -82,29 +81,35 @@ class _Open:
     def __init__(self, spec: spool.Spec, earlier: list[spool.Line]):
         self._packs = spec.packs
         self._begun, self._failed = [0] * len(spec.packs), [False] * len(spec.packs)
+        self._fruitless, self._steps = [0] * len(spec.packs), set[int]()  # starts in a row; steps seen by the last one
         self._rows: set[str] = set()
-        self.anything_done = False
         for line in earlier:
             self.note(line)
-        self.anything_done = False  # by this start
 
     def note(self, line: spool.Line) -> None:
         match line.message:
             case spool.Begun():
                 self._begun[line.pack] += 1
+                self._steps = set()
+            case At(_, step):
+                self._steps.add(step)
             case Failed():
                 self._failed[line.pack] = True
             case Done(run_id):
                 self._rows.add(run_id)
-                self.anything_done = True
+                self._fruitless[line.pack] = -1  # a row is fruit enough of this start
             case message if isinstance(message, spool.CLOSING):
                 self._begun[line.pack] = 0  # ended in order: no death
+                self._fruitless[line.pack] = 0 if len(self._steps) > 1 else self._fruitless[line.pack] + 1
 
     def left(self) -> list[int]:
         return [pack for pack, failed in enumerate(self._failed) if not failed and self.job(pack).members]
 
     def deaths(self, pack: int) -> int:
         return self._begun[pack]
+
+    def fruitless(self, pack: int) -> int:
+        return self._fruitless[pack]
 
     def job(self, pack: int) -> Job:
         job = self._packs[pack]

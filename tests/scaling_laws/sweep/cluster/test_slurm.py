@@ -91,11 +91,17 @@ def test_pre_empted_jobs_go_on(undisturbed, tmp_path):
     assert "COMPLETED" in call("sacct", "--allocations", "--noheader", "--partition=urgent", "--format=State")
 
 
-def test_a_run_longer_than_a_job_goes_on_in_the_same_job(slurm, tmp_path):
-    """A time limit of a minute, warned of at once: every start does what it can until it hears that."""
-    limits = {"cluster__minutes": 1, "cluster__warning_seconds": 58}
-    summary, lines = two_dozen.sweep(tmp_path, sweep__budgets=(6e9,), **ON_SLURM | limits)
-    assert summary.count("finished") == 12
+def test_a_job_near_its_time_limit_goes_on_in_the_same_job(undisturbed, tmp_path):
+    """The signal that SLURM sends ahead of the limit: a checkpoint, and back into the queue (for two minutes)."""
+
+    def warn():
+        for job in running():
+            call("scancel", "--signal=USR2", job)
+
+    summary, lines = two_dozen.sweep(tmp_path, at=[(4, warn)], **ON_SLURM)
+    assert summary.count("finished") == 24
+    assert two_dozen.hashes(tmp_path) == undisturbed
+    assert len(list((tmp_path / FOLDER).iterdir())) == 1
     assert not any("tried once more" in line for line in lines)
 
 
