@@ -212,10 +212,11 @@ def test_no_setting_names_a_place_in_the_workdir():
         for path, field, _ in c.leaves(c.ExperimentConfig())
         if kinds[path] is str and not field.metadata["choices"]
     ]
-    # files and workdirs that are read alone, columns, and run_ids
+    # files and workdirs that are read alone, columns, run_ids, and names that a cluster knows
     found = ["task.path", "task.target", "task.ignore", "transfer.source", "transfer.source_workdir"]
     found += ["distill.teacher", "distill.teacher_workdir", "boost.previous", "boost.previous_workdir"]
     found += ["sweep.rule"]
+    found += [f"cluster.{name}" for name in ("address", "partition", "account", "qos", "constraint", "gres")]
     assert texts == found
     for path in ("sotu", "../../etc/x", "/", "\0"):
         run = c.replace(c.RunConfig(), {"task.path": path})
