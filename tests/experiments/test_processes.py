@@ -8,6 +8,7 @@ import threading
 import time
 
 import pytest
+from absl import flags
 from absl.testing import flagsaver
 
 from experiments import cli, processes, train
@@ -20,6 +21,12 @@ import sys
 from experiments import on_ray
 sys.exit(on_ray.run(sys.argv[1:], 2, {"CPU": 1}))
 """
+
+
+@pytest.fixture(autouse=True)
+def parsed():
+    """As after a command line without flags."""
+    flags.FLAGS.mark_as_parsed()
 
 
 def test_no_flags_are_no_place():
