@@ -9,11 +9,11 @@ the run has finished, 3 when it went bad (diverged, dead, spiked: its row is kep
 
 One model on many hosts: the same command on each, with a --workdir that all share,
 
-    python -m experiments.train --workdir=/shared/one --config.train.fsdp_devices=8 \
-        --coordinator=host0:9911 --num_processes=2 --process_id=0
+    python -m experiments.train --workdir=/shared/one --coordinator=host0:9911 --num_processes=2 --process_id=0
 
-or as tasks of srun with --cluster=slurm, or placed by Ray: --cluster=ray --num_processes=2. When one is killed the
-others say so and end within ten seconds, with 75.
+with train.data_devices x train.fsdp_devices all devices of all processes; or as tasks of srun with
+--cluster=slurm, or placed by Ray: --cluster=ray --num_processes=2. When one is killed the others say so and end within
+ten seconds, with 75.
 """
 
 import contextlib
