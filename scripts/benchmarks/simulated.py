@@ -8,7 +8,7 @@ import dataclasses
 import heapq
 import itertools
 import math
-import pickle
+import multiprocessing
 import random
 import time
 from collections import Counter
@@ -149,7 +149,7 @@ class SimulatedWorker(Slot):
 class SimulatedPool:
     """A `sweep.crew.Launcher` on a clock. `busy`: seconds that workers had a run; `still`: that ready ones waited.
 
-    Messages go through pickle, as through a pipe; the driver pays its side of it.
+    Messages go through a pipe, as those of processes do; the driver pays its side of it.
     """
 
     exhausted = False
@@ -168,6 +168,7 @@ class SimulatedPool:
         self._life = dict.fromkeys(self._place, 0)
         self._down = set(self._place)
         self._numbers, self._draw = itertools.count(), random.Random(0)
+        self._driver, self._worker = multiprocessing.Pipe()
 
     def start(self, count: int) -> None:
         """Have at least `count` workers running."""
@@ -196,8 +197,9 @@ class SimulatedPool:
         each.jobs = list(pack)
         each.begin(self.clock())
         each.compiled.add(pack[0].program)
-        pickle.dumps(job_of(pack, packing, awaited))
+        self._driver.send(job_of(pack, packing, awaited))
         self.clock.stop()
+        self._worker.recv()
         (planned,) = pack
         now = self.clock()
         self._doing[each.name] = (planned, now)
@@ -231,10 +233,11 @@ class SimulatedPool:
             _, _, name, life, what = heapq.heappop(self._due)
             heard = self._heard(name, what) if life == self._life[name] else None
             if heard is not None:
-                sent, each = pickle.dumps(heard), self._place[name]
+                each = self._place[name]
+                self._worker.send(heard)
                 self.messages += 1
                 self.clock.go()
-                message = pickle.loads(sent)
+                message = self._driver.recv()
                 each.hear(message, now)
                 if isinstance(message, Ready):
                     each.ready, each.deaths = True, 0

@@ -34,13 +34,13 @@ def call(case: Case, folder: Path) -> int:
 def _sweep(words: Sequence[str]) -> int:
     from experiments import cli, sweep
 
-    _keep_flags("workdir", "dry_run", "forecasts")
+    _keep_flags("experiments.")
     return cli.call(sweep.run, ["sweep", *words])
 
 
 def _train(words: Sequence[str]) -> int:
     """experiments.train up to the first step: settings, task and identity, as far as it goes without JAX."""
-    from experiments import cli, processes, train
+    from experiments import cli, train
     from scaling_laws import config
     from scaling_laws.hosts.team import Team
     from scaling_laws.sweep import machine
@@ -51,7 +51,7 @@ def _train(words: Sequence[str]) -> int:
         print(config.identity(run, task.content_hash), "would be trained in", workdir)
         raise SystemExit(0)
 
-    _keep_flags("workdir", "forecasts", *processes.FLAGS)
+    _keep_flags("experiments.")
     train.train_once = begun
     return cli.call(train.run, ["train", *words])
 
@@ -59,15 +59,16 @@ def _train(words: Sequence[str]) -> int:
 def _fit(words: Sequence[str]) -> int:
     from analysis import cli, fit, options
 
-    _keep_flags()
+    _keep_flags("analysis.")
     options.define_flags()
     return cli.call(fit.run, ["fit", *words])
 
 
-def _keep_flags(*names: str) -> None:
-    """Forgets all flags but these: those of the program that this child was forked from."""
-    for name in list(flags.FLAGS):
-        if name not in names:
+def _keep_flags(package: str) -> None:
+    """Forgets the flags that no module of a package defined: those of the program that this child was forked from."""
+    defined = {module: [flag.name for flag in found] for module, found in flags.FLAGS.flags_by_module_dict().items()}
+    for module, names in defined.items():
+        for name in [] if module.startswith(package) else names:
             delattr(flags.FLAGS, name)
 
 

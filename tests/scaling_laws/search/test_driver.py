@@ -253,8 +253,10 @@ def test_a_diverged_regression_is_never_better_than_what_was_seen(search, make, 
     pools.answer = answer
     lines = []
     found = search(make(sampler="grid", trials=100), tmp_path, say=lines.append)
-    gone = [t for t in found["trials"] if t["changes"]["optimizer.learning_rate"] == 1]
-    before = [[t["value"] for t in found["trials"] if t["number"] < each["number"]] for each in gone]
+    numbers = [int(line.split(":")[0].removeprefix("trial ")) for line in lines if line.startswith("trial ")]
+    told = sorted(found["trials"], key=lambda trial: numbers.index(trial["number"]))  # several are open at once
+    gone = [t for t in told if t["changes"]["optimizer.learning_rate"] == 1]
+    before = [[t["value"] for t in told[: told.index(each)]] for each in gone]
     assert all(each["value"] in (1.0, *seen) or each["value"] > 1000 for each, seen in zip(gone, before, strict=True))
     assert gone[-1]["value"] >= max(before[-1])
     assert found["unit"] == "nats/token"  # of the task
