@@ -1,8 +1,8 @@
 """Runs random command lines and spoilt data files through the programs: each must work, or refuse in one clear line.
 
 A case misbehaves when it ends with a traceback, by a signal or with another exit code than 0 or 2, says more or less
-than one line when it refuses, is still running after forty seconds of the processor (or waiting after 160), changes what
-it was given, or leaves something half-written. Its number and the seed make a case again:
+than one line when it refuses, is still running after forty seconds of the processor (or waiting after 160), changes
+what it was given, or leaves something half-written. Its number and the seed make a case again:
 
     scripts/chaos --configs=1 --seed=0 --first=1234 --show
 """
