@@ -15,24 +15,25 @@ TOKENS, NAMES = "tokens", "names"
 INT32 = 2**31 - 1
 
 
-def read(task: Task, split: str, places: np.ndarray, room: int = 0) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """The windows at `places` (...) of a split as arrays, and where they begin there (...), int32.
+def read(
+    task: Task, split: str, places: np.ndarray, room: int = 0, rows: np.ndarray | None = None
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """The windows at `places` (..., B) of a split as arrays, and where they begin there (..., B), int32.
 
-    With `room` the arrays are as long as for so many windows. Raises OSError where they cannot be read.
+    With `room` the arrays are as long as for so many windows; with `rows`, ascending numbers below B, the others of a
+    batch are left zero, unread. Raises OSError where they cannot be read.
     """
-    windows = task.windows(split, places.reshape(-1))
-    arrays = blank(task, max(room, len(windows)))
-    size = windows.shape[1]
-    arrays[TOKENS][: windows.size] = windows.reshape(-1)
-    arrays[NAMES][: len(windows)] = places.reshape(-1) & INT32
-    return arrays, (size * np.arange(len(windows), dtype=np.int32)).reshape(places.shape)
+    arrays, numbers = blank(task, max(room, places.size)), np.arange(places.size, dtype=np.int32).reshape(places.shape)
+    chosen = (numbers if rows is None else numbers[..., rows]).reshape(-1)
+    arrays[TOKENS].reshape(-1, _length(task))[chosen] = task.windows(split, places.reshape(-1)[chosen])
+    arrays[NAMES][: places.size] = places.reshape(-1) & INT32
+    return arrays, _length(task) * numbers
 
 
 def blank(task: Task, room: int) -> dict[str, np.ndarray]:
     """Arrays for so many windows, zeros."""
-    (context,) = task.spec.shape
     dtype = next(iter(task.mapped.values())).dtype.newbyteorder("=")
-    return {TOKENS: np.zeros(room * (context + 1), dtype), NAMES: np.zeros(room, np.int32)}
+    return {TOKENS: np.zeros(room * _length(task), dtype), NAMES: np.zeros(room, np.int32)}
 
 
 def names(spec: Spec, data: Mapping[str, np.ndarray], starts_B: np.ndarray) -> np.ndarray:
@@ -40,3 +41,8 @@ def names(spec: Spec, data: Mapping[str, np.ndarray], starts_B: np.ndarray) -> n
     if NAMES not in data:
         return starts_B
     return data[NAMES][starts_B // (spec.shape[0] + 1)]
+
+
+def _length(task: Task) -> int:
+    """Tokens of a window, the last target included."""
+    return task.spec.shape[0] + 1

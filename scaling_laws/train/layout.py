@@ -49,6 +49,13 @@ class Layout:
         device."""
         return self.processes > 1 and spec.source == "windows"
 
+    def rows(self, batch: int) -> np.ndarray | None:
+        """(n,) ascending: the rows of a batch that the devices of this process work on; None for all."""
+        if self.processes == 1:
+            return None
+        cuts = self.sharding(("data", "fsdp")).addressable_devices_indices_map((batch,))
+        return np.unique(np.concatenate([np.arange(batch)[cut] for cut in cuts.values()]))
+
     def check(self) -> None:
         """Raises ConfigError, in one line, where the layout cannot be had."""
         found = jax.device_count()

@@ -21,22 +21,22 @@ import numpy as np
 from scaling_laws import config, provenance
 from scaling_laws.config import RunConfig
 from scaling_laws.hosts.team import ALONE, Team
-from scaling_laws.tasks import host, order
+from scaling_laws.tasks import order
 from scaling_laws.tasks.task import Task
 from scaling_laws.techniques import stored
-from scaling_laws.train import boosting, kept, takeover, teacher
+from scaling_laws.train import kept, teacher
 from scaling_laws.train import state as states
+from scaling_laws.train.feed import Arrays, Feed, data_of
 from scaling_laws.train.functions import DataForms
 from scaling_laws.train.layout import Layout
 from scaling_laws.train.member import Member, Order, Row, Watcher
 from scaling_laws.train.programs import Programs, programs, stack
-from scaling_laws.train.shape import Shape, eval_batch
+from scaling_laws.train.shape import Shape
 from scaling_laws.train.state import State, params
 
 DISPATCH = 5.0  # seconds that one may take, so that a request to stop is heard soon
 SLOWEST = 5e9  # FLOP/s: what a step is expected to run at until one is measured
 Ended = tuple[Row, list[Row]]  # a row of the runs table and its curve
-Arrays = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]  # to train on, and for evaluations
 Probe = Callable[[Row, Callable[[], State]], None]  # a point of the first run's curve, and what fetches its parameters
 
 
@@ -55,17 +55,6 @@ def curve_steps(steps: int, points: int, absolute: bool = False) -> list[int]:
         return sorted({steps, *(round(ratio**k) for k in range(count))})
     spaced = np.geomspace(max(1, steps / 1000), steps, points)
     return sorted({round(s) for s in spaced.tolist()} | {steps})
-
-
-def data_of(run: RunConfig, task: Task, workdir: Path, members: int = 1) -> Arrays:
-    """The arrays to train so many such runs on and those for evaluations, those of what they rest on in `workdir` among
-    them. Of a text that the host reads: room for the windows of a dispatch, and of a batch of an evaluation."""
-    teaching = takeover.teaching(run, workdir)
-    if task.mapped:
-        dispatched = members * run.train.steps_per_dispatch * run.train.batch_size
-        return host.blank(task, dispatched) | teaching, host.blank(task, eval_batch(run, task.spec))
-    train, evaluated = boosting.offsets(run, task, workdir)
-    return order.training(task) | teaching | train, order.evaluation(task) | evaluated
 
 
 def programs_of(
@@ -108,7 +97,7 @@ class _Pack:
         arrays = data_of(orders[0].run, task, folder, len(orders))
         self.programs = programs_of(orders[0].run, task, layout, folder, arrays)
         self.compile_seconds = time.perf_counter() - began
-        self.data, self.eval_data = self.programs.place_data(*arrays)
+        self.feed = Feed(task, self.programs, arrays)
         self.hyper = stack([member.hyper for member in self.members])
         self.done, restored = self._restored()
         self.state = self.programs.place_states(restored)
@@ -150,7 +139,7 @@ class _Pack:
             until = min((step for step in ends if self.done < step < target), default=target)
             count = min(self.train.steps_per_dispatch, until - self.done, max(1, int(DISPATCH / pace)))
             alive_M = np.array([member.alive for member in self.members])
-            data, starts = self._examples(count)
+            data, starts = self.feed.dispatch(self._places(count), count)
             self.state, *seen = self.programs.advance(self.state, self.hyper, data, starts, count, alive_M)
             self.done += count
             if pending:
@@ -185,19 +174,14 @@ class _Pack:
     def _name(self) -> str:
         return " ".join(member.run_id for member in self.alive)
 
-    def _examples(self, count: int) -> tuple[Any, np.ndarray]:
-        """The arrays that the next `count` steps read, and where in them (M, K, B): the device still works on the steps
-        before, so what the host reads is there ahead of its step."""
+    def _places(self, count: int) -> np.ndarray:
+        """(M, K, B) int64: the places in the train split that the next `count` steps read."""
         shape = self.programs.shape
         places_MxKxB = np.zeros((len(self.members), shape.steps_per_dispatch, shape.batch_size), np.int64)
         for member, places_KxB in zip(self.members, places_MxKxB, strict=True):
             if member.alive:
                 places_KxB[:count] = member.places(self.done, count)
-        if not self.task.mapped:
-            return self.data, places_MxKxB.astype(np.int32)
-        starts_MxKxB = np.zeros(places_MxKxB.shape, np.int32)
-        arrays, starts_MxKxB[:, :count] = host.read(self.task, "train", places_MxKxB[:, :count], places_MxKxB.size)
-        return self.data | self.programs.place_data(arrays, {})[0], starts_MxKxB
+        return places_MxKxB
 
     def _take(self, count: int, seen: Any) -> Iterator[Member]:
         """Read a dispatch's losses and gradient norms; yields the members that diverged in it."""
@@ -247,7 +231,7 @@ class _Pack:
         """Examples with `n_tokens` targets of `valid` or `heldout` under the present parameters or those in `state`."""
         began = time.perf_counter()
         places = order.evaluated(self.task, split, n_tokens)
-        batches = self._evaluated(split, places)
+        batches = self.feed.evaluation(split, places)
         queued = [self.programs.losses_MxB(state or self.state, self.hyper, *batch) for batch in batches]
         found = []
         for batch in queued:
@@ -262,18 +246,6 @@ class _Pack:
         for member in self.alive:
             member.progress.eval_seconds += spent
         return Evaluated(losses.astype(float), places, logits, means, outputs)
-
-    def _evaluated(self, split: str, places: np.ndarray) -> Iterator[tuple[Any, np.ndarray]]:
-        """The arrays that each batch of an evaluation reads, and where in them (B,)."""
-        size = self.programs.shape.eval_batch
-        if not self.task.mapped:
-            starts = places + np.int32(order.offset(self.task, split))
-            padded = np.concatenate([starts, np.zeros(-len(starts) % size, np.int32)]).reshape(-1, size)
-            yield from ((self.eval_data, starts_B) for starts_B in padded)
-            return
-        for places_B in np.concatenate([places, np.repeat(places[:1], -len(places) % size)]).reshape(-1, size):
-            arrays, starts_B = host.read(self.task, split, places_B)
-            yield self.programs.place_data({}, arrays)[1], starts_B
 
     @property
     def looks(self) -> set[int]:

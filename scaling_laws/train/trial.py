@@ -9,8 +9,9 @@ import numpy as np
 from scaling_laws import hyper
 from scaling_laws.config import RunConfig
 from scaling_laws.tasks.task import Task
+from scaling_laws.train.feed import data_of
 from scaling_laws.train.layout import Layout
-from scaling_laws.train.loop import data_of, programs_of
+from scaling_laws.train.loop import programs_of
 from scaling_laws.train.programs import stack
 
 SECONDS = 0.5  # of stepping, once warm

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import started
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"
@@ -47,6 +48,15 @@ def refused(command, tmp_path):
         assert not (tmp_path / "runs").exists()
 
     return check
+
+
+@pytest.fixture(scope="module")
+def start(request, tmp_path_factory):
+    """`start(workdir, processes, **changes)`: processes that train one model on what the test's module has as `data`
+    (folder -> settings of the task)."""
+    starter = started.Starter(request.module.data(tmp_path_factory.mktemp("data")), tmp_path_factory.mktemp("cache"))
+    yield starter
+    starter.close()
 
 
 @pytest.fixture

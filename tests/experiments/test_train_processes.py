@@ -1,99 +1,28 @@
 """One model trained by several processes on loopback, two simulated devices each; one of them killed."""
 
-import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
-from teams import free_port
+import started
 
 from scaling_laws.table import read_curves, read_runs, result_hash
 from scaling_laws.train import arrays, saved
 
 pytestmark = pytest.mark.slow  # each process starts JAX, and they share the cores
 
-SETTINGS = {
-    "model.width": 16,
-    "model.depth": 1,
-    "model.head_dim": 8,
-    "task.context": 16,
-    "train.batch_size": 16,
-    "train.steps": 24,
-    "train.eval_tokens": 1024,
-    "train.curve_eval_tokens": 256,
-    "train.curve_points": 3,
-    "train.steps_per_dispatch": 2,
-}
 GO_ON = "the same command on all of them goes on from the last checkpoint"
 
 
-@pytest.fixture(scope="module")
-def start(tmp_path_factory):
-    """`start(workdir, processes, **changes)`: that many processes that train one model under FSDP, or one alone."""
-    folder, source = tmp_path_factory.mktemp("corpus"), random.Random(0)
+def data(folder):
+    """Settings of a task whose text is written into `folder`."""
+    source = random.Random(0)
     words = ["".join(source.choices("abcdefgh", k=source.randint(2, 7))) for _ in range(200)]
     for number in range(40):
         (folder / f"{number}.txt").write_text(" ".join(source.choices(words, k=300)))
-    cache = tmp_path_factory.mktemp("cache")
-    known = {
-        "JAX_PLATFORMS": "cpu",
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
-        "XDG_CACHE_HOME": str(cache),
-        "PYTHONPATH": os.getcwd(),
-    }
-    running = []
-
-    def start(workdir, processes, only=None, **changes):
-        devices = {"train__fsdp_devices": 2 * processes} if processes > 1 else {}
-        paths = {name.replace("__", "."): value for name, value in (devices | changes).items()}
-        settings = SETTINGS | {"task.path": folder} | paths
-        words = [sys.executable, "-m", "experiments.train", f"--workdir={workdir}"]
-        words += [f"--config.{path}={value}" for path, value in settings.items()]
-        if processes > 1:
-            words += [f"--coordinator=127.0.0.1:{free_port()}", f"--num_processes={processes}"]
-        team = [
-            subprocess.Popen(
-                words + ([f"--process_id={number}"] if processes > 1 else []) + ((only or {}).get(number) or []),
-                env=os.environ | known,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for number in range(processes)
-        ]
-        running.extend(team)
-        return team
-
-    yield start
-    for one in running:
-        one.kill()
-
-
-def ended(team):
-    """[(exit code, output, errors)] of all."""
-    found = [one.communicate(timeout=500) for one in team]
-    return [(one.returncode, *streams) for one, streams in zip(team, found, strict=True)]
-
-
-def killed_at_a_checkpoint(team, workdir, victim):
-    """Kill one as soon as there is a checkpoint; (seconds until the last survivor has left, what all ended with)."""
-    while not list(workdir.glob(f"checkpoints/*/{saved.PREFIX}*")):
-        assert all(one.poll() is None for one in team), ended(team)
-        time.sleep(0.05)
-    team[victim].send_signal(signal.SIGKILL)
-    began = time.monotonic()
-    while any(one.poll() is None for one in team):
-        time.sleep(0.01)
-    return time.monotonic() - began, ended(team)
-
-
-def row_of(workdir):
-    (row,) = read_runs(workdir).to_pylist()
-    return row
+    return {"task.path": folder}
 
 
 @pytest.fixture(scope="module")
@@ -101,20 +30,18 @@ def runs(start, tmp_path_factory):
     """Workdirs by what was done in them, and how the killed one ended."""
     folder = tmp_path_factory.mktemp("runs")
     for name, processes in (("one", 1), ("four", 4)):
-        for code, _, errors in ended(start(folder / name, processes)):
-            assert code == 0, errors
+        started.trained(start(folder / name, processes))
     team = start(folder / "killed", 4, train__checkpoint_seconds=0.2)
-    seconds, left = killed_at_a_checkpoint(team, folder / "killed", 2)
+    seconds, left = started.killed_at_a_checkpoint(team, folder / "killed", 2)
     for processes in (4, 2, 1):
         resumed = folder / f"resumed on {processes}"
         shutil.copytree(folder / "killed", resumed)
-        for code, _, errors in ended(start(resumed, processes)):
-            assert code == 0, errors
+        started.trained(start(resumed, processes))
     return folder, seconds, left
 
 
 def test_four_processes_reach_the_loss_of_one_device(runs):
-    one, four = (row_of(runs[0] / name) for name in ("one", "four"))
+    one, four = (started.row_of(runs[0] / name) for name in ("one", "four"))
     assert four["loss"] == pytest.approx(one["loss"], rel=1e-5)
     assert (one["run_id"], four["n_devices"]) == (four["run_id"], 8)
     curves = [[point["loss"] for point in read_curves(runs[0] / name).to_pylist()] for name in ("one", "four")]
@@ -137,21 +64,21 @@ def test_all_wrote_the_checkpoint(runs):
 
 
 def test_a_restart_ends_as_the_undisturbed_run(runs):
-    assert row_of(runs[0] / "resumed on 4")["resumed"] == 1
+    assert started.row_of(runs[0] / "resumed on 4")["resumed"] == 1
     for table in (read_runs, read_curves):
         assert result_hash(table(runs[0] / "resumed on 4")) == result_hash(table(runs[0] / "four"))
 
 
 @pytest.mark.parametrize("processes", [2, 1])
 def test_another_number_of_processes_goes_on_from_the_checkpoint(runs, processes):
-    row = row_of(runs[0] / f"resumed on {processes}")
+    row = started.row_of(runs[0] / f"resumed on {processes}")
     assert row["resumed"] == 1
-    assert row["loss"] == pytest.approx(row_of(runs[0] / "four")["loss"], rel=1e-5)
+    assert row["loss"] == pytest.approx(started.row_of(runs[0] / "four")["loss"], rel=1e-5)
 
 
 def test_only_the_first_writes_and_speaks(start, runs):
     before = (runs[0] / "four" / "journal.jsonl").read_bytes()
-    first, second = ended(start(runs[0] / "four", 2))
+    first, second = started.ended(start(runs[0] / "four", 2))
     assert (first[0], second[0]) == (0, 0)
     assert "finished already in" in first[1]
     assert second[1:] == ("", "")
@@ -164,19 +91,19 @@ def test_a_request_to_one_stops_all_with_a_checkpoint(start, tmp_path):
         assert all(one.poll() is None for one in team)
         time.sleep(0.05)
     team[1].send_signal(signal.SIGTERM)
-    first, second = ended(team)
+    first, second = started.ended(team)
     assert (first[0], second[0]) == (75, 75), (first, second)
     assert "checkpoint written" in first[1]
     assert not second[1]
 
 
 def test_processes_that_were_not_given_the_same_say_so(start, tmp_path):
-    left = ended(start(tmp_path, 2, only={1: ["--config.train.seed=7"]}))
+    left = started.ended(start(tmp_path, 2, only={1: ["--config.train.seed=7"]}))
     assert [code for code, _, _ in left] == [2, 2]
     assert all("error: the run by its settings and data:" in errors for _, _, errors in left)
 
 
 def test_a_mesh_that_leaves_devices_out_is_refused(start, tmp_path):
-    for code, _, errors in ended(start(tmp_path, 2, train__fsdp_devices=2)):
+    for code, _, errors in started.ended(start(tmp_path, 2, train__fsdp_devices=2)):
         assert code == 2
         assert "train.data_devices x train.fsdp_devices: 2; allowed: 4, all devices of 2 processes" in errors

@@ -10,7 +10,7 @@ from shards_corpus import corpus
 from scaling_laws.config import ConfigError, TaskConfig
 from scaling_laws.tasks import catalog, host, manifest, order, tokenizer
 from scaling_laws.tasks.samples import Sample
-from scaling_laws.tasks.task import SPLITS
+from scaling_laws.tasks.task import SPLITS, Task
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +58,20 @@ def test_windows_are_the_tokens_at_their_places(split, folder, tmp_path):
         assert len(arrays["tokens"]) == 17 * max(room, places.size)
         names = np.array([host.names(task.spec, arrays, start) for start in starts.ravel()])
         assert np.array_equal(names, places.ravel())
+
+
+def test_rows_of_others_are_not_read(folder, tmp_path, monkeypatch):
+    task, read = catalog.load(config(folder), tmp_path), []
+    places, windows = order.places(task, 0, 5, 3, 8), Task.windows
+    monkeypatch.setattr(Task, "windows", lambda self, *about: read.append(about[1]) or windows(self, *about))
+    every, starts = host.read(task, "train", places, 50)
+    own, same = host.read(task, "train", places, 50, rows=np.array([2, 5]))
+    assert np.array_equal(starts, same)
+    assert np.array_equal(own["names"], every["names"])
+    assert np.array_equal(read[1], places[:, [2, 5]].ravel())
+    found, whole = (each["tokens"][starts[..., None] + np.arange(17)] for each in (own, every))
+    assert np.array_equal(found[:, [2, 5]], whole[:, [2, 5]])
+    assert not found[:, [0, 1, 3, 4, 6, 7]].any()
 
 
 def test_byte_pairs(tmp_path):

@@ -14,7 +14,7 @@ from scaling_laws.spec import Spec
 from scaling_laws.table import Journal, read_runs
 from scaling_laws.tasks import order
 from scaling_laws.tasks.task import Task
-from scaling_laws.train import boosting, kept, loop, mixture, state
+from scaling_laws.train import boosting, feed, kept, loop, mixture, state
 from scaling_laws.train.finished import Finished
 from scaling_laws.train.shape import Shape
 from scaling_laws.train.step import Step
@@ -80,7 +80,7 @@ def test_beneath_a_stage_stands_the_sum_of_those_before(workdir, chain):
 
 def test_a_stage_learns_from_the_loss_of_the_sum(workdir, chain):
     run = stage(chain[0]["run_id"])
-    data, _ = loop.data_of(run, TASK, workdir)
+    data, _ = feed.data_of(run, TASK, workdir)
     step, starts = Step(Shape.of(run, TASK.spec)), np.array([3, 50, 7, 90])
     template = step.abstract_state()
     params = state.tree(template, state.initial(state.named(template), step.rules, 4))["params"]

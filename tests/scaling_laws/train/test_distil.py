@@ -20,7 +20,7 @@ from scaling_laws.spec import Spec
 from scaling_laws.table import Journal
 from scaling_laws.tasks import order
 from scaling_laws.tasks.task import Task
-from scaling_laws.train import augment, kept, loop, parts, source, state, teacher
+from scaling_laws.train import augment, feed, kept, loop, parts, source, state, teacher
 from scaling_laws.train.member import Order
 from scaling_laws.train.shape import Shape
 from scaling_laws.train.step import Step
@@ -280,7 +280,7 @@ def test_the_products_of_a_step_are_those_that_are_counted(workdir, teaching):
     run = student(teaching, distill__weight=0.5)
     taught_by = teacher.of(run, workdir, THREE.spec, THREE.content_hash)
     step = Step(Shape.of(run, THREE.spec, taught_by.form))
-    data, _ = loop.data_of(run, THREE, workdir)
+    data, _ = feed.data_of(run, THREE, workdir)
     params, numbers = step.abstract_state()["params"], hyper.hyperparameters(run)
     row, _ = train(run, THREE, workdir)
     found = product_flops(step._loss_and_gradients, params, numbers, data, np.arange(8))
