@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from scaling_laws import ray_cluster
 from scaling_laws.config import ConfigError
 from scaling_laws.progress import duration
 
@@ -28,7 +29,8 @@ def run(
     When a task is lost with its node or by a kill, the others leave and all start again, up to RETRIES times, from the
     last checkpoint. Raises ConfigError where there is no Ray, no cluster or no room in it.
     """
-    ray = _connected()
+    address = os.environ.get(ray_cluster.VARIABLE, "auto")
+    ray, _ = ray_cluster.join(f"${ray_cluster.VARIABLE}", address, logs=True)
     from ray.util import placement_group, remove_placement_group
 
     group = placement_group([dict(resources)] * processes, strategy="SPREAD")
@@ -48,20 +50,6 @@ def run(
     finally:
         remove_placement_group(group)
     raise AssertionError("the last attempt returns")
-
-
-def _connected() -> Any:
-    try:
-        import ray
-    except ImportError:
-        raise ConfigError("--cluster: ray, which is not installed; allowed after scripts/setup --extra ray") from None
-    if not ray.is_initialized():
-        try:
-            ray.init(address=os.environ.get("RAY_ADDRESS", "auto"), logging_level="error")
-        except ConnectionError as error:
-            why = str(error).splitlines()[0]
-            raise ConfigError(f"--cluster: ray; allowed where a cluster runs (ray start --head): {why}") from None
-    return ray
 
 
 def _started(ray: Any, group: Any, words: list[str], processes: int, resources: Mapping[str, float]) -> list[Any]:

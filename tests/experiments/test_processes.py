@@ -92,7 +92,6 @@ def cluster(tmp_path_factory):
         assert not ray.is_initialized()
 
 
-@pytest.mark.slow
 def test_processes_on_ray_go_on_when_one_is_killed(cluster, tmp_path):
     settings = {
         "model.width": 16,

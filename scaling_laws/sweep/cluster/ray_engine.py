@@ -5,23 +5,20 @@ Messages travel by Ray's own means between the processes of one cluster; nothing
 
 import contextlib
 import dataclasses
-import importlib
 import os
 import queue
-import socket
 import threading
 import time
 import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from scaling_laws import ray_cluster
 from scaling_laws.cluster import ClusterConfig
-from scaling_laws.config import ConfigError
 from scaling_laws.sweep import machine, worker
 from scaling_laws.sweep.messages import Setup
 
 LISTEN = 20.0  # seconds that an actor keeps a question for news open
-ANSWER = 10.0  # seconds that the head of a cluster may take to answer
 CALLS = 3  # of an actor at once: a question for news, a message, and one to spare
 
 
@@ -74,20 +71,7 @@ class Engine:
 
     def __init__(self, cluster: ClusterConfig):
         self._cluster = cluster
-        try:
-            self._ray = importlib.import_module("ray")
-        except ImportError:
-            raise ConfigError(
-                "--launcher=ray: ray is not installed; allowed: after scripts/setup --extra ray"
-            ) from None
-        check_address(cluster.address)
-        self._ours = not self._ray.is_initialized()
-        if self._ours:
-            try:
-                self._ray.init(address=cluster.address or None, log_to_driver=False, logging_level="error")
-            except (ConnectionError, ValueError, RuntimeError) as error:
-                said = str(error).splitlines()[0] if str(error) else type(error).__name__
-                raise ConfigError(f"cluster.address: {cluster.address!r}: {said}; allowed: that of a cluster") from None
+        self._ray, self._ours = ray_cluster.join("cluster.address", cluster.address)
 
     def room(self) -> int:
         """How many workers the cluster as it is now has cores and accelerators for."""
@@ -135,18 +119,6 @@ class Engine:
         """Leave the cluster, if it was joined here."""
         if self._ours:
             self._ray.shutdown()
-
-
-def check_address(address: str) -> None:
-    """Raises ConfigError where nobody listens at HOST:PORT, for which Ray itself would wait for ever."""
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isdigit() or "/" in host:
-        return
-    try:
-        socket.create_connection((host, int(port)), timeout=ANSWER).close()
-    except (OSError, OverflowError) as error:
-        said = f"{type(error).__name__}: {error}"
-        raise ConfigError(f"cluster.address: {address!r}: {said}; allowed: that of a cluster that runs") from None
 
 
 _KINDS = {"CPU": "num_cpus", "GPU": "num_gpus", "memory": "memory"}

@@ -7,7 +7,6 @@ import two_dozen
 
 from scaling_laws import table
 
-pytestmark = pytest.mark.slow
 MEMORY = 80 * 2**20  # of each node's object store, which nothing here needs
 
 
