@@ -147,7 +147,7 @@ def drawing(samples: Sequence[tuple[int, float, float]], found: Sequence[Size]) 
     )
     bar = Layer("line", f"bar: {READ:g} s", size, np.full(len(size), READ), role="muted", mark="dashed", frames=False)
     panels = (
-        Panel(Axis("rows", log=False, si=True), Axis("driver's ms a row", log=False), driver, "the driver's work"),
+        Panel(Axis("rows", log=False, si=True), Axis("driver's ms a row"), driver, "the driver's work"),
         Panel(Axis("rows", si=True), Axis("MiB"), layers(bytes_of, 2**20), "on the disk"),
         Panel(Axis("rows", si=True), Axis("CPU-seconds"), (*layers(seconds_of, 1.0), bar), "to read"),
     )

@@ -1,6 +1,6 @@
 """What a sweep's driver costs with a thousand workers and a hundred thousand runs, and how its table grows.
 
-    scripts/bench launcher                          100,000 runs on 1000 workers, some ten minutes of one core
+    scripts/bench launcher                          100,000 runs on 1000 workers, some twenty minutes of one core
     scripts/bench launcher --runs=5000 --workers=100   half a minute
     scripts/bench launcher --out=FOLDER             writes growth.csv and the figure there
 
