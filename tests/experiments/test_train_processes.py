@@ -10,6 +10,7 @@ import started
 
 from scaling_laws.table import read_curves, read_runs, result_hash
 from scaling_laws.train import arrays, saved
+from scripts.benchmarks import shapes
 
 pytestmark = pytest.mark.slow  # each process starts JAX, and they share the cores
 
@@ -46,6 +47,17 @@ def test_four_processes_reach_the_loss_of_one_device(runs):
     assert (one["run_id"], four["n_devices"]) == (four["run_id"], 8)
     curves = [[point["loss"] for point in read_curves(runs[0] / name).to_pylist()] for name in ("one", "four")]
     assert curves[1] == pytest.approx(curves[0], rel=1e-5)
+
+
+def test_the_reference_model_too(start, tmp_path):
+    settings = shapes.changes(shapes.REFERENCES["small"]) | {"optimizer.learning_rate": 3e-4, "train.steps": 30}
+    settings = {name.replace(".", "__"): value for name, value in settings.items()} | {"model__head_dim": 32}
+    for name, processes in (("one", 1), ("four", 4)):
+        started.trained(start(tmp_path / name, processes, **settings))
+    one, four = (started.row_of(tmp_path / name) for name in ("one", "four"))
+    print(f"one device {one['loss']!r}, 4 processes x 2 devices {four['loss']!r}, at first ln 256 = 5.545")
+    assert four["loss"] == pytest.approx(one["loss"], rel=1e-5)
+    assert (four["n_devices"], four["width"], four["depth"]) == (8, 128, 4)
 
 
 def test_survivors_of_a_kill_leave_in_time_with_one_line(runs):
