@@ -173,7 +173,7 @@ def test_real_files(experiment, tmp_path, monkeypatch):
     small = experiment(
         sweep__widths=(32,), sweep__depths=(2,), sweep__budgets=(1e9,), sweep__workers=1, train__keep_parameters=True
     )
-    small = config.replace(small, {"train.curve_points": 12, "optimizer.name": "adamw"})
+    small = config.replace(small, {"train.curve_points": 6, "optimizer.name": "adamw"})
     grid = study.plan_sweep(small, say=lambda line: None)
     study.run_sweep(small, tmp_path / "runs", say=lambda line: None)
     (planned,) = grid.runs
