@@ -16,15 +16,19 @@ import platform
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from scaling_laws import provenance
 from scaling_laws.disk import sync_folder
+from scaling_laws.progress import Progress
 from scaling_laws.sealed import seal, unseal, unsealed
 from scaling_laws.table.schema import ABSENT, CURVE_COLUMNS, RUN_COLUMNS, VERSION, TableError, check_version, checked
 
 JOURNAL = "journal.jsonl"
 LOCK = "journal.lock"
+
+MEGABYTE = 1_000_000
+LARGE = 64 * MEGABYTE  # bytes of a journal that takes seconds to read: how far it is is shown
 
 Say = Callable[[str], None]
 _RUN, _CURVES, _DECODER = b'"run":', (',"curve":[{', ',"curve":[]}'), json.JSONDecoder()
@@ -109,11 +113,26 @@ def _run_record(record: dict[str, Any], where: str) -> dict[str, Any]:
     return record
 
 
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of a journal."""
+    total = os.fstat(file.fileno()).st_size
+    if total < LARGE:
+        yield from file
+        return
+    with Progress(total // MEGABYTE, "MB of the journal") as shown:
+        done = 0
+        for line in file:
+            yield line
+            done += len(line)
+            if done % MEGABYTE < len(line):
+                shown.update(done // MEGABYTE)
+
+
 @contextlib.contextmanager
 def reading(path: Path, say: Say = warn, curves: bool = True) -> Iterator[Scan]:
     """The records of a journal that may be in use; damaged lines are said in the end, and left where they are."""
     with path.open("rb") as file:
-        scan = Scan(file, str(path), curves)
+        scan = Scan(_lines(file), str(path), curves)
         yield scan
     for bad in scan.damage:
         say(f"{path}: line {bad.line} is damaged and left out ({bad.end - bad.start} bytes)")
@@ -190,7 +209,7 @@ class Journal:
         file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         try:
             with self.path.open("rb") as lines:
-                scan = Scan(lines, str(self.path), curves=False)  # a later row supersedes an earlier one
+                scan = Scan(_lines(lines), str(self.path), curves=False)  # a later row supersedes an earlier one
                 self._latest = {record["run"]["run_id"]: record["run"] for record in scan}
             self._repair(file, scan)
         except BaseException:

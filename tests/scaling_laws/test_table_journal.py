@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from table_rows import a_curve, a_row
 
 from scaling_laws.sealed import seal
-from scaling_laws.table import VERSION, Journal, TableError, read_curves, read_runs
+from scaling_laws.table import VERSION, Journal, TableError, journal, read_curves, read_runs
 from scaling_laws.table.journal import JOURNAL, Scan, parse
 
 N_RUNS = 3
@@ -47,6 +47,17 @@ def reopened(folder, data):
     with Journal(folder, silent) as journal:
         assert [row["run_id"] for row in journal.rows()] == [*ids, "new"]
     return ids, said
+
+
+def test_a_large_one_shows_how_far_it_is_read(intact, tmp_path, monkeypatch, capsys):
+    (tmp_path / JOURNAL).write_bytes(intact)
+    found = read_runs(tmp_path)
+    assert not capsys.readouterr().err
+    monkeypatch.setattr(journal, "LARGE", len(intact))
+    monkeypatch.setattr(journal, "MEGABYTE", 100)
+    assert read_runs(tmp_path).equals(found)
+    whole = len(intact) // 100
+    assert f"{whole}/{whole} MB of the journal  100%" in capsys.readouterr().err
 
 
 def places(data):
