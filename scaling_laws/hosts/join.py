@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from scaling_laws.command import REQUEUE, is_users
-from scaling_laws.hosts import roll
+from scaling_laws.hosts import address, roll
 from scaling_laws.hosts.aside import aside, drop_empty
 from scaling_laws.hosts.place import Place
 from scaling_laws.hosts.team import ALONE, FAILED, Team, Together
@@ -45,7 +45,7 @@ def joined(
         team = Together(place.process, place.processes, wires, lambda *who: _leave(place, log, *who))
         _joined.append(place)
         try:
-            _start(place, team)
+            _start(place, team, address.of(team, wires))
             yield team
             _stop()
             team.close()
@@ -76,16 +76,17 @@ def finish(work: Callable[[], int]) -> None:
     os._exit(code)
 
 
-def _start(place: Place, team: Team) -> None:
-    """`jax.distributed` over all processes, at an address that process 0 chooses beside the coordinator's."""
+def _start(place: Place, team: Team, own: str) -> None:
+    """`jax.distributed` over all processes, at an address that process 0 chooses beside the coordinator's; `own`: where
+    the others reach this one."""
     import jax
 
-    host = place.address[0]
-    address = team.meet(f"{host}:{_free_port()}" if team.first else "")[0]
+    service = team.meet(f"{place.address[0]}:{_free_port()}" if team.first else "")[0]
+    address.tell_gloo(own)
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     jax.config.update("jax_enable_preemption_service", False)  # it would take SIGTERM from us
     jax.distributed.initialize(
-        address,
+        service,
         place.processes,
         place.process,
         local_device_ids=list(place.devices) or None,

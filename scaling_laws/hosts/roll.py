@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from scaling_laws.hosts import address
 from scaling_laws.hosts.place import Place
 from scaling_laws.hosts.wire import Wire
 
@@ -94,7 +95,7 @@ def _answered(place: Place, seconds: float) -> Wire:
 def _listener(place: Place) -> socket.socket:
     """A socket at the coordinator's address; where that is no address of this host itself, at all that it has."""
     until = time.monotonic() + PATIENCE
-    host, port = place.address
+    host, port = address.to_listen(place.address[0]), place.address[1]
     while True:
         try:
             return socket.create_server((host, port))

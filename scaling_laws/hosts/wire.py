@@ -22,6 +22,11 @@ class Wire:
         self.patience(silence)
         self._rest = b""
 
+    @property
+    def address(self) -> str:
+        """That of this end: a number, of version 4 or 6."""
+        return str(self._connection.getsockname()[0])
+
     def patience(self, silence: float) -> None:
         """Seconds without a word from the other end after which reading raises TimeoutError."""
         self._connection.settimeout(silence)

@@ -37,17 +37,21 @@ class Starter:
             "PYTHONPATH": os.getcwd(),
         }
 
-    def __call__(self, workdir, processes, only=None, **changes):
-        """That many processes that train one model under FSDP, or one alone; `only`: number -> further words."""
+    def __call__(self, workdir, processes, only=None, host="127.0.0.1", within=None, **changes):
+        """That many processes that train one model under FSDP and meet at `host`, or one alone; by number, `only` has
+        further words of a process, and `within` words before its command."""
         devices = {"train__fsdp_devices": 2 * processes} if processes > 1 else {}
         paths = {name.replace("__", "."): value for name, value in (devices | changes).items()}
         words = [sys.executable, "-m", "experiments.train", f"--workdir={workdir}"]
         words += [f"--config.{path}={value}" for path, value in (SETTINGS | self.data | paths).items()]
         if processes > 1:
-            words += [f"--coordinator=127.0.0.1:{free_port()}", f"--num_processes={processes}"]
+            words += [f"--coordinator={host}:{free_port()}", f"--num_processes={processes}"]
         team = [
             subprocess.Popen(
-                words + ([f"--process_id={number}"] if processes > 1 else []) + ((only or {}).get(number) or []),
+                (within or {}).get(number, [])
+                + words
+                + ([f"--process_id={number}"] if processes > 1 else [])
+                + (only or {}).get(number, []),
                 env=os.environ | self.environment,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -75,16 +79,21 @@ def trained(team):
         assert code == 0, errors
 
 
-def killed_at_a_checkpoint(team, workdir, victim):
-    """Kill one as soon as there is a checkpoint; (seconds until the last survivor has left, what all ended with)."""
+def lost_at_a_checkpoint(team, workdir, lose):
+    """Call `lose` as soon as there is a checkpoint; (seconds until the last has left, what all ended with)."""
     while not list(workdir.glob(f"checkpoints/*/{saved.PREFIX}*")):
         assert all(one.poll() is None for one in team), ended(team)
         time.sleep(0.05)
-    team[victim].send_signal(signal.SIGKILL)
+    lose()
     began = time.monotonic()
     while any(one.poll() is None for one in team):
         time.sleep(0.01)
     return time.monotonic() - began, ended(team)
+
+
+def killed_at_a_checkpoint(team, workdir, victim):
+    """The same of one that is killed."""
+    return lost_at_a_checkpoint(team, workdir, lambda: team[victim].send_signal(signal.SIGKILL))
 
 
 def row_of(workdir):
