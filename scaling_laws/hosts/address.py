@@ -36,7 +36,7 @@ def of(team: Team, wires: Mapping[int, Wire]) -> str:
 
 
 def tell_gloo(address: str) -> None:
-    """Let the collectives of CPUs listen at this address. JAX has no setting for it, and hands on none (0.10 to 0.12)."""
+    """Let the collectives of CPUs listen at this address. JAX (0.10 to 0.12) has no setting for it."""
     from jax._src.lib import _jax
 
     make = _jax.make_gloo_tcp_collectives
