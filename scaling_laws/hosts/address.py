@@ -12,16 +12,14 @@ from scaling_laws.hosts.wire import Wire
 
 
 def to_listen(host: str) -> str:
-    """The address at which to wait for others who know this host as `host`: that, or all that it has (empty) where it is
-    a name that means this host alone."""
+    """The address at which to wait for others who know this host as `host`: that, or all that it has (empty) where that
+    is a name that means this host alone."""
+    if host == "localhost" or _is_number(host):
+        return host
     try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        try:
-            return "" if host != "localhost" and _only_here(socket.gethostbyname(host)) else host
-        except OSError:
-            return host
-    return host
+        return "" if _only_here(socket.gethostbyname(host)) else host
+    except OSError:  # whoever listens there says so
+        return host
 
 
 def of(team: Team, wires: Mapping[int, Wire]) -> str:
@@ -41,6 +39,14 @@ def tell_gloo(address: str) -> None:
 
     make = _jax.make_gloo_tcp_collectives
     _jax.make_gloo_tcp_collectives = functools.partial(make, hostname=address)
+
+
+def _is_number(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _only_here(address: str) -> bool:
