@@ -225,6 +225,11 @@ def test_bad_sources_are_named(tmp_path, texts, lines, made):
     refused(made, tmp_path, tmp_path / "folder", "--source: .*folder holds no text; allowed: files with text that end")
     (tmp_path / "folder/a.txt").write_bytes(b"fine \xff")
     refused(made, tmp_path, tmp_path / "folder", "a.txt is not UTF-8 at byte 5; allowed: UTF-8 text")
+    paragraphs = "\n\n".join(texts(2000)).encode()
+    (tmp_path / "cut.txt").write_bytes(paragraphs + b"\xff")  # its place is that in the file, not in the unit
+    refused(made, tmp_path, tmp_path / "cut.txt", f"cut.txt is not UTF-8 at byte {len(paragraphs)}; allowed: UTF-8")
+    (tmp_path / "cut.txt").write_bytes(paragraphs + b"\0")
+    refused(made, tmp_path, tmp_path / "cut.txt", f"cut.txt holds the byte 0 at byte {len(paragraphs)}; allowed: text")
     (tmp_path / "folder/a.txt").write_text("only one")
     refused(made, tmp_path, tmp_path / "folder", "of 1 documents none is in the split")
     (tmp_path / "c.parquet").write_bytes(b"PAR1 nothing")
