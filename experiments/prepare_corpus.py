@@ -19,7 +19,7 @@ from absl import flags
 
 from analysis import cli
 from scaling_laws import command
-from scaling_laws.config import ConfigError
+from scaling_laws.fields import ConfigError
 
 if TYPE_CHECKING:
     from scaling_laws.corpora.prepare import Order
@@ -47,8 +47,10 @@ _LICENCE = flags.DEFINE_string("licence", "", "licence of the text, for the mani
 
 def run() -> int:
     """Prepare the corpus that the command line asks for, and say what it holds."""
+    from scaling_laws.corpora.pool import Stopped, single_threaded
+
+    single_threaded()  # before NumPy is imported
     from scaling_laws.corpora import prepare
-    from scaling_laws.corpora.pool import Stopped
     from scaling_laws.interrupts import interruptible
     from scaling_laws.sweep import machine
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from scaling_laws import disk, sealed
-from scaling_laws.config import ConfigError
-from scaling_laws.corpora import duplicates, scan, shards, storage
+from scaling_laws.corpora import drafts, duplicates, scan, shards, storage
 from scaling_laws.corpora.pool import Pool
 from scaling_laws.corpora.unit import SourceError, Unit
 from scaling_laws.corpora.work import WORK, Recipe, Work
 from scaling_laws.disk import sha256
+from scaling_laws.fields import ConfigError
 from scaling_laws.progress import Progress
 from scaling_laws.tasks import manifest, tokenizer
 from scaling_laws.tasks.manifest import MANIFEST, TOKENIZER, Manifest, Shard
@@ -78,8 +78,7 @@ def _claim(order: Order, folder: Path) -> bool:
     if there and not kept.exists():
         raise ConfigError(f"--corpus: {folder} holds {there[0].name}; allowed: an empty folder, or one to go on with")
     if there:
-        found = sealed.unseal(kept.read_bytes().removesuffix(b"\n"))
-        if not found or found["plan"] != plan:
+        if _planned(folder) != plan:
             raise ConfigError(f"--corpus: {folder} is of other sources or settings; allowed: another folder")
         return False
     folder.mkdir(parents=True, exist_ok=True)
@@ -95,20 +94,31 @@ def _plan(order: Order) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
+def _planned(folder: Path) -> str | None:
+    """The hash of the plan that a folder was made for; None where that is damaged."""
+    found = sealed.unseal((folder / PLAN).read_bytes().removesuffix(b"\n"))
+    return found and found["plan"]
+
+
 def _made(order: Order, works: Sequence[Work], folder: Path, pool: Pool) -> Manifest:
-    for name in (scan.SCAN, shards.DONE):
+    for name in (scan.SCAN, drafts.DRAFTS, shards.DONE):
         (folder / WORK / name).mkdir(parents=True, exist_ok=True)
     for torn in folder.glob("*.partial-*"):
         torn.unlink()
     total = sum(work.unit.size for work in works) or len(works) * MEGABYTE
-    with _Line(total, "hashed") as line:
-        seen = pool.run(scan.scan, works, line.tell)
+    at_once = order.recipe.tokenizer == "bytes"
+    with _Line(total, "tokenised" if at_once else "hashed") as line:
+        seen = pool.run(drafts.draft if at_once else scan.scan, works, line.tell)
     _check_splits(seen)
     with Progress(sum(one["documents"] for one in seen), "documents") as bar:
         copies = duplicates.find(folder, [one["documents"] for one in seen], tell=lambda n: bar.update(n, "compared"))
     digest = _vocabulary(order, works, seen, folder, pool, total)
-    with _Line(total, "tokenised") as line:
-        done = pool.run(shards.tokenise, works, line.tell)
+    with _Line(total, "rid of copies" if at_once else "tokenised") as line:
+        done = pool.run(drafts.settle if at_once else shards.tokenise, works, line.tell)
+    _check_sources(order, folder)
+    with _Line(total, "on the disk") as line:
+        pool.run(shards.make_last, works, line.tell)
+    disk.sync_folder(folder)
     found = _manifest(order, digest, copies, sum(one["empty"] for one in seen), done)
     manifest.write(folder, found)
     shutil.rmtree(folder / WORK)
@@ -131,6 +141,12 @@ def _manifest(order: Order, digest: str, copies: int, empty: int, done: Sequence
         licences=dict(sorted(order.licences.items())),
         shards={name: tuple(Shard(**unit[name]) for unit in done if name in unit) for name in SPLITS},
     )
+
+
+def _check_sources(order: Order, folder: Path) -> None:
+    """Raises SourceError where a file is no longer what it was in the beginning."""
+    if _plan(order) != _planned(folder):
+        raise SourceError("--source: a file of it has changed while it was read; allowed: text that stays")
 
 
 def _check_splits(seen: Sequence[Mapping[str, Any]]) -> None:

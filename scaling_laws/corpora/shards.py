@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,20 +27,30 @@ def tokenise(work: Work) -> dict[str, Any]:
     """Writes the shards of a unit, unless they are there and sound: split -> {name, tokens, documents, text_bytes,
     sha256, index_sha256}. Raises SourceError."""
     done = work.done(DONE)
-    if done and all(_is_sound(work.folder, shard) for shard in done.values()):
+    if done is not None and are_sound(work, done):  # a unit of copies alone has no shards
         return done
-    codec = _codec(work.folder / TOKENIZER if work.recipe.tokenizer == "bpe" else None)
-    writers: dict[str, _Writer] = {}
-    try:
+    with Writers(work) as writers:
         for digest, raw in kept(work):
-            split = split_of(digest, work.recipe)
-            if split not in writers:
-                writers[split] = _Writer(work.folder / tokens_name(split, work.number), codec)
-            writers[split].add(digest, raw)
-        return work.finish(DONE, {split: writers[split].finish() for split in SPLITS if split in writers})
-    finally:
-        for writer in writers.values():
-            writer.close()
+            writers.add(split_of(digest, work.recipe), digest, raw)
+        return work.finish(DONE, writers.finish())
+
+
+def are_sound(work: Work, shards: Mapping[str, Any]) -> bool:
+    """Whether the files are there that `tokenise` told of."""
+    return all(
+        is_file(work.folder / shard["name"], shard["sha256"])
+        and is_file(work.folder / index_name(shard["name"]), shard["index_sha256"])
+        for shard in shards.values()
+    )
+
+
+def make_last(work: Work) -> None:
+    """Have the disk keep the shards of a unit. Raises OSError."""
+    for split in SPLITS:
+        tokens = work.folder / tokens_name(split, work.number)
+        if tokens.exists():
+            disk.sync_file(tokens)
+            disk.sync_file(tokens.with_name(index_name(tokens.name)))
 
 
 def sample(work: Work, share: float) -> list[tuple[bytes, bytes]]:
@@ -76,9 +86,31 @@ def _codec(path: Path | None) -> tokenizer.Tokenizer:
     return tokenizer.BytePairs(path.read_text()) if path else tokenizer.Bytes()
 
 
-def _is_sound(folder: Path, shard: dict[str, Any]) -> bool:
-    tokens = folder / shard["name"]
-    return is_file(tokens, shard["sha256"]) and is_file(folder / index_name(shard["name"]), shard["index_sha256"])
+class Writers:
+    """The shards of a unit that are being written, by split; what is not finished leaves nothing behind."""
+
+    def __init__(self, work: Work):
+        self._work = work
+        self._codec = _codec(work.folder / TOKENIZER if work.recipe.tokenizer == "bpe" else None)
+        self._writers: dict[str, _Writer] = {}
+
+    def __enter__(self) -> "Writers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for writer in self._writers.values():
+            writer.close()
+
+    def add(self, split: str, digest: bytes, raw: bytes) -> None:
+        """One document more."""
+        if split not in self._writers:
+            path = self._work.folder / tokens_name(split, self._work.number)
+            self._writers[split] = _Writer(path, self._codec)
+        self._writers[split].add(digest, raw)
+
+    def finish(self) -> dict[str, Any]:
+        """Put all files in their place, and say what is in them. Raises OSError."""
+        return {split: self._writers[split].finish() for split in SPLITS if split in self._writers}
 
 
 @dataclasses.dataclass
@@ -107,24 +139,21 @@ class _Writer:
     def _encode(self) -> None:
         tokens = self.codec.encode(self.waiting)
         self.ends.append(np.flatnonzero(tokens == tokenizer.SEPARATOR).astype(np.uint64) + np.uint64(self.tokens + 1))
-        data = tokens.astype(tokens.dtype.newbyteorder("<"), copy=False).tobytes()
+        data = tokens.astype(tokens.dtype.newbyteorder("<"), copy=False).data
         self.hash.update(data)
         self.file.write(data)
         self.tokens, self.text_bytes = self.tokens + len(tokens), self.text_bytes + self.waiting_bytes
         self.waiting, self.waiting_bytes = [], 0
 
     def finish(self) -> dict[str, Any]:
-        """Put both files in their place, on the disk, and say what is in them. Raises OSError."""
+        """Put both files in their place, and say what is in them. Raises OSError."""
         if self.waiting:
             self._encode()
-        self.file.flush()
-        os.fsync(self.file.fileno())
         self.file.close()
         words = np.frombuffer(b"".join(self.digests), ">u8").reshape(-1, 4)
         index = saved(np.column_stack([np.concatenate(self.ends), words]).astype("<u8"))
-        disk.replace_file(self.path.with_name(index_name(self.path.name)), index)
+        disk.replace_file(self.path.with_name(index_name(self.path.name)), index, lasting=False)
         os.replace(self.partial, self.path)
-        disk.sync_folder(self.path.parent)
         return {
             "name": self.path.name,
             "tokens": self.tokens,

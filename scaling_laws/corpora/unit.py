@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterable
 
-from scaling_laws.config import nearest
+from scaling_laws.fields import nearest
 
 KINDS = ("files", "piece", "lines", "packed_lines", "rows", "streamed")
 MOST_DOCUMENT = 1 << 26  # bytes: a process holds one document at a time

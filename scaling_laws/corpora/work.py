@@ -1,7 +1,8 @@
 """What a process is told to do with a unit, and where it leaves what it did.
 
 A corpus being made is a folder with its shards and, until it is done, `.work/`: a sealed line for each unit whose
-hashes, and each whose shards, are finished. What has no such line, or not the files that it tells of, is done again.
+hashes, and each whose shards, are finished. What has no such line, or not the files that it tells of, is done again:
+so none of this waits for the disk before the manifest does, and a power cut costs some work at most.
 """
 
 import dataclasses
@@ -49,7 +50,7 @@ class Work:
 
     def finish(self, kind: str, record: Mapping[str, Any]) -> dict[str, Any]:
         """Write down that it is done, and give that back. Raises OSError."""
-        disk.replace_file(self.path(kind), sealed.seal(record))
+        disk.replace_file(self.path(kind), sealed.seal(record), lasting=False)
         return dict(record)
 
 

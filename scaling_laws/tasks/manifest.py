@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from scaling_laws import disk, sealed
-from scaling_laws.config import ConfigError
 from scaling_laws.disk import sha256
+from scaling_laws.fields import ConfigError
 from scaling_laws.tasks.task import SPLITS
 
 MANIFEST, TOKENIZER = "manifest.json", "tokenizer.json"

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from scaling_laws.config import ConfigError
+from scaling_laws.fields import ConfigError
 
 SEPARATOR = 0
 SEPARATOR_TEXT = "<|doc|>"
@@ -47,7 +47,7 @@ class Bytes:
         for index, document in enumerate(documents):
             if (at := document.find(b"\0")) >= 0:
                 raise ValueError(f"document {index} holds the byte 0 at byte {at}; allowed: text without it")
-        return np.frombuffer(b"".join(document + b"\0" for document in documents), np.uint8)
+        return np.frombuffer(b"\0".join([*documents, b""]), np.uint8)
 
     def decode(self, tokens: np.ndarray) -> list[bytes]:
         """The documents back."""

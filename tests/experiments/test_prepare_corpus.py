@@ -90,17 +90,22 @@ def test_a_data_set_is_streamed(text, tmp_path):
     )
 
 
-def test_killed_at_any_time_the_same_command_goes_on(text, tmp_path):
+@pytest.mark.parametrize(
+    "codec, kinds",
+    [(["--tokenizer=bytes"], ["drafts"]), (["--tokenizer=bpe", "--vocab_size=300"], ["scan", "shards"])],
+    ids=["bytes", "bpe"],
+)
+def test_killed_at_any_time_the_same_command_goes_on(codec, kinds, text, tmp_path):
     """Signal 9 to the whole, processes too: they end with it, and the result is that of an undisturbed run."""
-    assert prepare(text, tmp_path / "wanted", "--unit_mb=0.01") == 0
+    assert prepare(text, tmp_path / "wanted", "--unit_mb=0.01", *codec) == 0
     words = [sys.executable, "-m", "experiments.prepare_corpus", f"--source={text}", f"--corpus={tmp_path / 'out'}"]
-    words += [*PLAIN, "--unit_mb=0.01", "--workers=2"]
-    for wanted in ("scan/*.json", "shards/*.json"):
-        process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while process.poll() is None and len(list((tmp_path / "out/.work").glob(wanted))) < 2:
+    words += [*PLAIN, "--unit_mb=0.01", "--workers=2", *codec]
+    for kind in kinds:
+        process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        while process.poll() is None and len(list((tmp_path / "out/.work").glob(f"{kind}/*.json"))) < 2:
             pass
         process.kill()
-        process.wait()
+        process.communicate(timeout=10)  # until all that could write there have ended
     assert subprocess.run(words, cwd=ROOT, capture_output=True).returncode == 0
     contents = [
         {path.name: path.read_bytes() for path in (tmp_path / name).iterdir() if path.name != "plan.json"}

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from scaling_laws.config import ConfigError
-from scaling_laws.corpora import duplicates, pool, prepare, shards, sources
+from scaling_laws.corpora import drafts, duplicates, pool, prepare, shards, sources
 from scaling_laws.corpora.unit import SourceError
 from scaling_laws.corpora.work import Recipe
 from scaling_laws.tasks import manifest, tokenizer
@@ -66,6 +66,16 @@ def test_the_index_says_where_documents_end_and_what_they_are(tmp_path, texts, l
     assert seen == 300
 
 
+def test_two_passes_and_one_leave_the_same(tmp_path, texts, lines, made, monkeypatch):
+    """Copies within a unit and across, a split of a unit that is nothing but copies, units without any."""
+    unlike = texts(400)
+    source = lines(tmp_path / "a.jsonl", [*unlike, *unlike[390:], *unlike[:3], *texts(100, seed=5), *unlike[7:200:3]])
+    one = contents(made(source, "one", unit_bytes=3000))
+    monkeypatch.setattr(drafts, "draft", prepare.scan.scan)
+    monkeypatch.setattr(drafts, "settle", shards.tokenise)
+    assert contents(made(source, "two", unit_bytes=3000)) == one
+
+
 @pytest.mark.parametrize("at_once", [2_000_000, 7])
 def test_copies_are_kept_once_wherever_they_are(at_once, tmp_path, texts, lines, made, documents, monkeypatch):
     monkeypatch.setattr(duplicates.find, "__defaults__", (at_once, print))
@@ -115,10 +125,17 @@ class Cut(BaseException):
     """As a power cut."""
 
 
-@pytest.mark.parametrize("module, name, after", [("scan", "scan", 3), ("shards", "tokenise", 4)])
-def test_what_is_finished_is_never_done_again(module, name, after, tmp_path, texts, lines, made, monkeypatch):
+BOTH = pytest.mark.parametrize("codec", [{}, {"tokenizer": "bpe", "vocab_size": 300}], ids=["bytes", "bpe"])
+
+
+@BOTH
+@pytest.mark.parametrize("passes, after", [(0, 3), (1, 1), (2, 4)])
+def test_what_is_finished_is_never_done_again(codec, passes, after, tmp_path, texts, lines, made, monkeypatch):
+    """Bytes are hashed and tokenised in one pass; before byte pairs are, there is a pass for hashes, one to learn."""
+    if passes and not codec:
+        return
     source = lines(tmp_path / "a.jsonl", texts(500))
-    wanted = contents(made(source, "undisturbed"))
+    wanted = contents(made(source, "undisturbed", **codec))
     calls, read = [], prepare.shards.readers.documents
 
     def counted(unit, column):
@@ -129,31 +146,36 @@ def test_what_is_finished_is_never_done_again(module, name, after, tmp_path, tex
 
     monkeypatch.setattr(prepare.shards.readers, "documents", counted)
     units = len(sources.units([str(source)], "text", 20_000))
-    stop_at = after if module == "scan" else units + after
+    stop_at = passes * units + after
     with pytest.raises(Cut):
-        made(source)
+        made(source, **codec)
     calls, stop_at = [], -1
-    assert contents(made(source)) == wanted
-    assert len(calls) == 2 * units - (after - 1 if module == "scan" else units + after - 1)
+    assert contents(made(source, **codec)) == wanted
+    done = passes * units + (after - 1 if passes != 1 else 0)  # the vocabulary is learnt from the whole sample
+    assert len(calls) == (3 if codec else 1) * units - done
 
 
-def test_a_torn_shard_is_done_again(tmp_path, texts, lines, made, monkeypatch):
-    source = lines(tmp_path / "a.jsonl", texts(500))
-    wanted = contents(made(source, "undisturbed"))
+@BOTH
+@pytest.mark.parametrize("copies", [0, 100])
+def test_a_torn_shard_is_done_again(codec, copies, tmp_path, texts, lines, made, monkeypatch):
+    source = lines(tmp_path / "a.jsonl", [*texts(500), *texts(copies)])
+    wanted = contents(made(source, "undisturbed", **codec))
     monkeypatch.setattr(prepare.manifest, "write", lambda *_: (_ for _ in ()).throw(Cut()))
     with pytest.raises(Cut):
-        made(source)
+        made(source, **codec)
     monkeypatch.undo()
     torn, flipped = tmp_path / "out/train-00001.tokens", tmp_path / "out/valid-00002.index.npy"
     torn.write_bytes(torn.read_bytes()[:-100])
     raw = bytearray(flipped.read_bytes())
     raw[-1] ^= 1
     flipped.write_bytes(raw)
-    (tmp_path / "out/.work/shards/00003.json").write_bytes(b'{"sha256":"00')
+    for number in (3, 8) if copies else (3,):  # all documents of unit 8 are copies
+        (tmp_path / f"out/.work/{'shards' if codec else 'drafts'}/{number:05d}.json").write_bytes(b'{"sha256":"00')
     again, done = [], shards._Writer.finish
     monkeypatch.setattr(shards._Writer, "finish", lambda self: again.append(self.path.name) or done(self))
-    assert contents(made(source)) == wanted
-    assert {name[-12:-7] for name in again} == {"00001", "00002", "00003"}
+    assert contents(made(source, **codec)) == wanted
+    drafted = {"00008"} if copies and not codec else set()
+    assert {name[-12:-7] for name in again} == {"00001", "00002", "00003"} | drafted
 
 
 def test_stopped_it_goes_on(tmp_path, texts, lines, made):
@@ -241,17 +263,19 @@ def test_bad_sources_are_named(tmp_path, texts, lines, made):
     refused(made, tmp_path, few, "task.vocab_size: 60000; allowed: at most", tokenizer="bpe", vocab_size=60000)
 
 
-def test_a_source_that_changes_is_noticed(tmp_path, texts, lines, made, monkeypatch):
-    source, scanned = lines(tmp_path / "a.jsonl", texts(200)), prepare.scan.scan
+@BOTH
+def test_a_source_that_changes_is_noticed(codec, tmp_path, texts, lines, made, monkeypatch):
+    source, (module, name) = lines(tmp_path / "a.jsonl", texts(200)), ("scan", "scan") if codec else ("drafts", "draft")
+    read = getattr(getattr(prepare, module), name)
 
     def changed(work):
-        found = scanned(work)
+        found = read(work)
         if work.number == 3:
             lines(source, texts(200, seed=7))
         return found
 
-    monkeypatch.setattr(prepare.scan, "scan", changed)
-    refused(made, tmp_path, source, "has changed while it was read; allowed: text that stays")
+    monkeypatch.setattr(getattr(prepare, module), name, changed)
+    refused(made, tmp_path, source, "has changed while it was read; allowed: text that stays", **codec)
 
 
 def test_licences_come_with_a_folder(tmp_path, texts, lines):
