@@ -97,7 +97,7 @@ def _plan(order: Order) -> str:
 def _planned(folder: Path) -> str | None:
     """The hash of the plan that a folder was made for; None where that is damaged."""
     found = sealed.unseal((folder / PLAN).read_bytes().removesuffix(b"\n"))
-    return found and found["plan"]
+    return str(found["plan"]) if found else None
 
 
 def _made(order: Order, works: Sequence[Work], folder: Path, pool: Pool) -> Manifest:
