@@ -116,9 +116,7 @@ def _made(order: Order, works: Sequence[Work], folder: Path, pool: Pool) -> Mani
     with _Line(total, "rid of copies" if at_once else "tokenised") as line:
         done = pool.run(drafts.settle if at_once else shards.tokenise, works, line.tell)
     _check_sources(order, folder)
-    with _Line(total, "on the disk") as line:
-        pool.run(shards.make_last, works, line.tell)
-    disk.sync_folder(folder)
+    shards.make_last(folder, done)
     found = _manifest(order, digest, copies, sum(one["empty"] for one in seen), done)
     manifest.write(folder, found)
     shutil.rmtree(folder / WORK)

@@ -1,10 +1,12 @@
 """The second pass over the documents: tokens in shards (`tasks.manifest` says how), one a unit and split."""
 
+import collections
+import concurrent.futures
 import dataclasses
 import functools
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from scaling_laws.tasks.task import SPLITS
 
 DONE = "shards"
 BATCH = 1 << 20  # bytes of text that are encoded at a time
+AT_ONCE = 16  # files that a disk is asked to keep: it does those in one
 
 
 def tokenise(work: Work) -> dict[str, Any]:
@@ -44,13 +47,13 @@ def are_sound(work: Work, shards: Mapping[str, Any]) -> bool:
     )
 
 
-def make_last(work: Work) -> None:
-    """Have the disk keep the shards of a unit. Raises OSError."""
-    for split in SPLITS:
-        tokens = work.folder / tokens_name(split, work.number)
-        if tokens.exists():
-            disk.sync_file(tokens)
-            disk.sync_file(tokens.with_name(index_name(tokens.name)))
+def make_last(folder: Path, shards: Iterable[Mapping[str, Any]]) -> None:
+    """Have the disk keep these shards, those of a unit in each, and their names in the folder. Raises OSError."""
+    tokens = [folder / shard["name"] for unit in shards for shard in unit.values()]
+    files = tokens + [path.with_name(index_name(path.name)) for path in tokens]
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as executor:
+        collections.deque(executor.map(disk.sync_file, files), maxlen=0)
+    disk.sync_folder(folder)
 
 
 def sample(work: Work, share: float) -> list[tuple[bytes, bytes]]:
