@@ -35,15 +35,12 @@ def draft(work: Work) -> dict[str, Any]:
 
 
 def settle(work: Work) -> dict[str, Any]:
-    """Takes the copies out of a unit's shards: what `shards.tokenise` says of those that are left."""
-    drafted = (work.done(DRAFTS) or {})["shards"]
-    places = duplicates.of_unit(work.folder, work.number)
-    if not len(places):
-        return drafted
+    """Takes the copies out of the shards of a unit that has some: what `shards.tokenise` says of those that are left."""
     settled = _settled(work)
     if settled is not None:
         return settled
-    copies = _copies(work, drafted, places)
+    drafted = (work.done(DRAFTS) or {})["shards"]
+    copies = _copies(work, drafted, duplicates.of_unit(work.folder, work.number))
     left = {split: shard for split, shard in drafted.items() if not copies[split].any()}
     with shards.Writers(work) as writers:
         for split in drafted.keys() - left.keys():

@@ -113,14 +113,33 @@ def _made(order: Order, works: Sequence[Work], folder: Path, pool: Pool) -> Mani
     with Progress(sum(one["documents"] for one in seen), "documents") as bar:
         copies = duplicates.find(folder, [one["documents"] for one in seen], tell=lambda n: bar.update(n, "compared"))
     digest = _vocabulary(order, works, seen, folder, pool, total)
-    with _Line(total, "rid of copies" if at_once else "tokenised") as line:
-        done = pool.run(drafts.settle if at_once else shards.tokenise, works, line.tell)
+    done = _settled(works, seen, folder, pool) if at_once else _tokenised(works, pool, total)
     _check_sources(order, folder)
     shards.make_last(folder, done)
     found = _manifest(order, digest, copies, sum(one["empty"] for one in seen), done)
     manifest.write(folder, found)
     shutil.rmtree(folder / WORK)
     return found
+
+
+def _settled(
+    works: Sequence[Work], drafted: Sequence[Mapping[str, Any]], folder: Path, pool: Pool
+) -> list[Mapping[str, Any]]:
+    """The shards of all units, those of `drafts.draft` without the copies."""
+    found = [draft["shards"] for draft in drafted]
+    with_copies = duplicates.units(folder)
+    unsettled = [work for work in works if work.number in with_copies]
+    if not unsettled:
+        return found
+    with _Line(sum(work.unit.size or MEGABYTE for work in unsettled), "rid of copies") as line:
+        for work, left in zip(unsettled, pool.run(drafts.settle, unsettled, line.tell), strict=True):
+            found[work.number] = left
+    return found
+
+
+def _tokenised(works: Sequence[Work], pool: Pool, total: float) -> Sequence[Mapping[str, Any]]:
+    with _Line(total, "tokenised") as line:
+        return pool.run(shards.tokenise, works, line.tell)
 
 
 def _manifest(order: Order, digest: str, copies: int, empty: int, done: Sequence[Mapping[str, Any]]) -> Manifest:

@@ -152,6 +152,7 @@ class _Writer:
         """Put both files in their place, and say what is in them. Raises OSError."""
         if self.waiting:
             self._encode()
+        disk.begin_sync(self.file)
         self.file.close()
         words = np.frombuffer(b"".join(self.digests), ">u8").reshape(-1, 4)
         index = saved(np.column_stack([np.concatenate(self.ends), words]).astype("<u8"))

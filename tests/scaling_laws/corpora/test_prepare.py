@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from scaling_laws.config import ConfigError
-from scaling_laws.corpora import drafts, duplicates, pool, prepare, shards, sources
+from scaling_laws.corpora import duplicates, pool, prepare, shards, sources
 from scaling_laws.corpora.unit import SourceError
 from scaling_laws.corpora.work import Recipe
 from scaling_laws.tasks import manifest, tokenizer
@@ -71,8 +71,8 @@ def test_two_passes_and_one_leave_the_same(tmp_path, texts, lines, made, monkeyp
     unlike = texts(400)
     source = lines(tmp_path / "a.jsonl", [*unlike, *unlike[390:], *unlike[:3], *texts(100, seed=5), *unlike[7:200:3]])
     one = contents(made(source, "one", unit_bytes=3000))
-    monkeypatch.setattr(drafts, "draft", prepare.scan.scan)
-    monkeypatch.setattr(drafts, "settle", shards.tokenise)
+    monkeypatch.setattr(prepare.drafts, "draft", prepare.scan.scan)
+    monkeypatch.setattr(prepare, "_settled", lambda works, *_: [shards.tokenise(work) for work in works])
     assert contents(made(source, "two", unit_bytes=3000)) == one
 
 
@@ -180,7 +180,7 @@ def test_a_torn_shard_is_done_again(codec, copies, tmp_path, texts, lines, made,
 
 def test_stopped_it_goes_on(tmp_path, texts, lines, made):
     source = lines(tmp_path / "a.jsonl", texts(300))
-    wanted, asked = contents(made(source, "undisturbed")), iter([False] * 5 + [True])
+    wanted, asked = contents(made(source, "undisturbed")), iter([False] * 3 + [True])
     with pytest.raises(pool.Stopped):
         made(source, stop=lambda: next(asked))
     assert (tmp_path / "out").exists()
