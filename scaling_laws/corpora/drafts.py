@@ -35,7 +35,7 @@ def draft(work: Work) -> dict[str, Any]:
 
 
 def settle(work: Work) -> dict[str, Any]:
-    """Takes the copies out of the shards of a unit that has some: what `shards.tokenise` says of those that are left."""
+    """Takes the copies out of the shards of a unit that has some: what `shards.tokenise` says of what is left."""
     settled = _settled(work)
     if settled is not None:
         return settled

@@ -20,7 +20,7 @@ COPIES = "copies"
 
 
 def find(folder: Path, counts: Sequence[int], at_once: int = AT_ONCE, tell: Callable[[int], None] = print) -> int:
-    """How many of the documents of all units, `counts` of each, are copies; left sorted in files for `units`, `of_unit`.
+    """How many of the documents of all units, `counts` of each, are copies; which, sorted files say to the others here.
 
     Calls `tell` with the documents done so far.
     """
