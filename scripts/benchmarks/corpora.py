@@ -106,7 +106,7 @@ def _pair(text: Path, out: Path, words: Sequence[str], index: int) -> tuple[Cost
 def efficiencies(
     name: str, megabytes: int, starts: Sequence[tuple[Cost, Cost]], pairs: Sequence[tuple[Cost, Cost]]
 ) -> list[Row]:
-    """Two processes over twice one, by the whole command and by what it takes longer than one for a tenth of the text."""
+    """Two processes over twice one, by whole commands and by what they take beyond those for a tenth of the text."""
     work = [
         (_beyond(one, one_start), _beyond(two, two_start))
         for (one, two), (one_start, two_start) in zip(pairs, starts, strict=True)
