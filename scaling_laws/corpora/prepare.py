@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from scaling_laws import disk, sealed
-from scaling_laws.corpora import drafts, duplicates, scan, shards, storage
+from scaling_laws.corpora import drafts, duplicates, learning, scan, shards, storage
 from scaling_laws.corpora.pool import Pool
 from scaling_laws.corpora.unit import SourceError, Unit
 from scaling_laws.corpora.work import WORK, Recipe, Work
@@ -32,7 +32,7 @@ MEGABYTE = 1e6
 @dataclasses.dataclass(frozen=True)
 class Order:
     """What to prepare. `vocabulary`: text of a tokenizer.json to use, empty to learn one from about `sample_bytes` of
-    the documents for training. `licences`: of the parts of the text."""
+    the documents for training, at most. `licences`: of the parts of the text."""
 
     units: Sequence[Unit]
     recipe: Recipe
@@ -191,9 +191,9 @@ def _vocabulary(
     if not definition:
         share = order.sample_bytes / max(1, sum(one["text_bytes"] for one in seen))
         with _Line(total, "sampled") as line:
-            parts = pool.run(shards.sample, works, line.tell, share)
-        drawn = [raw for _, raw in sorted(pair for part in parts for pair in part)]
-        definition = tokenizer.train_byte_pairs(drawn, order.recipe.vocab_size).definition
+            drawn = sorted(pair for part in pool.run(learning.sample, works, line.tell, share) for pair in part)
+        documents = learning.bounded([raw for _, raw in drawn], order.sample_bytes)
+        definition = tokenizer.train_byte_pairs(documents, order.recipe.vocab_size).definition
     disk.replace_file(path, definition.encode())
     found = sha256(path)
     disk.replace_file(kept, sealed.seal({"tokenizer": found}))

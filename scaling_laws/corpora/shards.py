@@ -14,7 +14,7 @@ import numpy as np
 
 from scaling_laws import disk
 from scaling_laws.corpora import duplicates, readers
-from scaling_laws.corpora.scan import SCAN, is_sampled, saved, split_of
+from scaling_laws.corpora.scan import SCAN, saved, split_of
 from scaling_laws.corpora.unit import SourceError
 from scaling_laws.corpora.work import Work, is_file
 from scaling_laws.tasks import tokenizer
@@ -54,16 +54,6 @@ def make_last(folder: Path, shards: Iterable[Mapping[str, Any]]) -> None:
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as executor:
         collections.deque(executor.map(disk.sync_file, files), maxlen=0)
     disk.sync_folder(folder)
-
-
-def sample(work: Work, share: float) -> list[tuple[bytes, bytes]]:
-    """(hash, text) of about this share of the unit's documents for training. Raises SourceError."""
-    recipe = work.recipe
-    return [
-        (digest, raw)
-        for digest, raw in kept(work)
-        if split_of(digest, recipe) == "train" and is_sampled(digest, recipe, share)
-    ]
 
 
 def kept(work: Work) -> Iterator[tuple[bytes, bytes]]:
