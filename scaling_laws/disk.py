@@ -31,7 +31,7 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def replace_file(path: Path, data: bytes, lasting: bool = True) -> None:
+def replace_file(path: Path, data: bytes | memoryview, lasting: bool = True) -> None:
     """Write a file whole or not at all, and on the disk on return; unless `lasting` a power cut may lose or tear it."""
     partial = path.with_suffix(f".partial-{os.getpid()}")
     with partial.open("wb") as file:

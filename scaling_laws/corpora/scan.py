@@ -26,7 +26,7 @@ class Tally:
 
     def __init__(self, work: Work):
         self.work = work
-        self._content, self._words, self._text_bytes = hashlib.sha256(), [], 0
+        self._content, self._words, self._text_bytes = hashlib.sha256(), bytearray(), 0
         self._counts: dict[str, int] = dict.fromkeys(SPLITS, 0)
 
     def add(self, raw: bytes) -> tuple[bytes, str]:
@@ -34,7 +34,7 @@ class Tally:
         digest = hashlib.sha256(raw).digest()
         split = split_of(digest, self.work.recipe)
         self._content.update(digest)
-        self._words.append(digest[:16])
+        self._words += digest[:16]
         self._counts[split] += 1
         self._text_bytes += len(raw)
         return digest, split
@@ -47,7 +47,7 @@ class Tally:
         """
         entries = saved(_entries(self._words))
         disk.replace_file(self.work.path(SCAN, ".npy"), entries, lasting=False)
-        found = {"documents": len(self._words), "text_bytes": self._text_bytes, "content": self._content.hexdigest()}
+        found = {"documents": len(self._words) // 16, "text_bytes": self._text_bytes, "content": self._content.hexdigest()}
         return found | self._counts | {"hashes": hashlib.sha256(entries).hexdigest()}
 
 
@@ -89,16 +89,16 @@ def _uniform(digest: bytes, recipe: Recipe, word: int) -> float:
     return (int.from_bytes(mixed[8 * word : 8 * word + 8], "big") >> 11) / 2**53
 
 
-def _entries(words: list[bytes]) -> np.ndarray:
-    """Entries of documents in their order, sorted by hash and then by place."""
-    halves = np.frombuffer(b"".join(words), ">u8").reshape(-1, 2)
-    entries = np.empty(len(words), ENTRY)
-    entries["high"], entries["low"], entries["place"] = halves[:, 0], halves[:, 1], np.arange(len(words))
+def _entries(words: bytearray) -> np.ndarray:
+    """Entries of documents in their order, from 16 bytes of the hash of each, sorted by hash and then by place."""
+    halves = np.frombuffer(words, ">u8").reshape(-1, 2)
+    entries = np.empty(len(halves), ENTRY)
+    entries["high"], entries["low"], entries["place"] = halves[:, 0], halves[:, 1], np.arange(len(halves))
     return entries[np.lexsort((entries["place"], entries["low"], entries["high"]))]
 
 
-def saved(array: np.ndarray) -> bytes:
+def saved(array: np.ndarray) -> memoryview:
     """An array as the content of an .npy file."""
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
-    return buffer.getvalue()
+    return buffer.getbuffer()

@@ -118,12 +118,12 @@ class _Writer:
         self.file = self.partial.open("wb")
         self.hash, self.tokens, self.text_bytes, self.waiting_bytes = hashlib.sha256(), 0, 0, 0
         self.waiting: list[bytes] = []
-        self.digests: list[bytes] = []
+        self.digests = bytearray()  # of documents that may be many and small
         self.ends: list[np.ndarray] = []
 
     def add(self, digest: bytes, raw: bytes) -> None:
         """One document more."""
-        self.digests.append(digest)
+        self.digests += digest
         self.waiting.append(raw)
         self.waiting_bytes += len(raw)
         if self.waiting_bytes >= BATCH:
@@ -144,14 +144,15 @@ class _Writer:
             self._encode()
         disk.begin_sync(self.file)
         self.file.close()
-        words = np.frombuffer(b"".join(self.digests), ">u8").reshape(-1, 4)
-        index = saved(np.column_stack([np.concatenate(self.ends), words]).astype("<u8"))
+        table = np.empty((len(self.digests) // 32, 5), "<u8")
+        table[:, 0], table[:, 1:] = np.concatenate(self.ends), np.frombuffer(self.digests, ">u8").reshape(-1, 4)
+        index = saved(table)
         disk.replace_file(self.path.with_name(index_name(self.path.name)), index, lasting=False)
         os.replace(self.partial, self.path)
         return {
             "name": self.path.name,
             "tokens": self.tokens,
-            "documents": len(self.digests),
+            "documents": len(table),
             "text_bytes": self.text_bytes,
             "sha256": self.hash.hexdigest(),
             "index_sha256": hashlib.sha256(index).hexdigest(),

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from scaling_laws.config import ConfigError
-from scaling_laws.corpora import duplicates, pool, prepare, shards, sources
+from scaling_laws.corpora import duplicates, pool, prepare, shards, sources, unit
 from scaling_laws.corpora.unit import SourceError
 from scaling_laws.corpora.work import Recipe
 from scaling_laws.tasks import manifest, tokenizer
@@ -235,6 +235,17 @@ def test_bad_lines_are_named(workers, tmp_path, texts, lines, made):
     for line, message in list(bad.items())[: 6 if workers == 1 else 1]:
         (tmp_path / "a.jsonl").write_text("\n".join([*good[:150], line, *good[150:]]))
         refused(made, tmp_path, tmp_path / "a.jsonl", message, workers=workers)
+
+
+def test_a_document_that_memory_has_no_room_for_is_named(tmp_path, texts, lines, made, monkeypatch):
+    source = lines(tmp_path / "a.jsonl", [*texts(150), "x" * 1001, *texts(50, seed=1)])
+    pq.write_table(pa.table({"text": [*texts(150), "x" * 1001]}), tmp_path / "b.parquet", row_group_size=13)
+    monkeypatch.setattr(unit, "MOST_DOCUMENT", 1000)
+    refused(made, tmp_path, source, "a.jsonl, line 151 has 1001 bytes; allowed: 1000 at most a document")
+    refused(made, tmp_path, tmp_path / "b.parquet", "b.parquet, row .* has 1001 bytes; allowed: 1000 at most")
+    monkeypatch.setattr(prepare.scan.readers, "LONGEST_LINE", 2002)
+    endless = lines(tmp_path / "c.jsonl", [*texts(150), "x" * 5000])
+    refused(made, tmp_path, endless, "c.jsonl, line 151 has 1001 bytes; allowed: 1000 at most a document")
 
 
 def test_bad_sources_are_named(tmp_path, texts, lines, made):
