@@ -47,8 +47,8 @@ class Tally:
         """
         entries = saved(_entries(self._words))
         disk.replace_file(self.work.path(SCAN, ".npy"), entries, lasting=False)
-        found = {"documents": len(self._words) // 16, "text_bytes": self._text_bytes, "content": self._content.hexdigest()}
-        return found | self._counts | {"hashes": hashlib.sha256(entries).hexdigest()}
+        found = {"documents": len(self._words) // 16, "text_bytes": self._text_bytes} | self._counts
+        return found | {"content": self._content.hexdigest(), "hashes": hashlib.sha256(entries).hexdigest()}
 
 
 def scan(work: Work) -> dict[str, Any]:

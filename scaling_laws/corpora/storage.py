@@ -75,8 +75,12 @@ def _hidden(path: str) -> bool:
     return any(part.startswith(".") for part in path.split("/"))
 
 
-@functools.lru_cache(maxsize=16)
 def _system(url: str) -> tuple[Any, str]:
+    return _system_of(os.getpid(), url)  # one that this process has opened: a copied process must not share its files
+
+
+@functools.lru_cache(maxsize=16)
+def _system_of(process: int, url: str) -> tuple[Any, str]:
     try:
         from fsspec.core import url_to_fs
     except ImportError:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from analysis import cli
 from experiments import build_corpus, prepare_corpus
+from scaling_laws.tasks import manifest
 
 ROOT = Path(__file__).parents[2]
 # their values outlive a call
@@ -112,6 +114,22 @@ def test_killed_at_any_time_the_same_command_goes_on(codec, kinds, text, tmp_pat
         for name in ("wanted", "out")
     ]
     assert contents[0] == contents[1]
+
+
+def test_processes_read_a_zip_each_by_itself(tmp_path):
+    """One open file that copies of a process share would have one place to read at."""
+    (tmp_path / "in").mkdir()
+    for part in range(30):
+        lines = (json.dumps({"text": f"{part}:{k} " + f"{k * part} " * 200}) + "\n" for k in range(200))
+        (tmp_path / f"in/{part}.jsonl").write_text("".join(lines))
+    url = "zip://::file://" + shutil.make_archive(str(tmp_path / "all"), "zip", tmp_path / "in")
+    words = [sys.executable, "-m", "experiments.prepare_corpus", f"--source={url}", f"--corpus={tmp_path / 'out'}"]
+    ended = subprocess.run([*words, *PLAIN, "--workers=4"], cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert prepare(tmp_path / "in", tmp_path / "wanted") == 0
+    found, wanted = (manifest.read(tmp_path / name) for name in ("out", "wanted"))
+    assert found.total("documents") == wanted.total("documents") == 6000
+    assert found.total("text_bytes") == wanted.total("text_bytes")
 
 
 def build(folder, *words):
