@@ -22,7 +22,7 @@ from scaling_laws import command
 from scaling_laws.fields import ConfigError
 
 if TYPE_CHECKING:
-    from scaling_laws.corpora.prepare import Order
+    from scaling_laws.corpora.work import Order
     from scaling_laws.tasks.manifest import Manifest
 
 _SOURCE = flags.DEFINE_list("source", [], "files, folders and URLs, separated by commas")
@@ -68,8 +68,8 @@ def run() -> int:
 
 
 def _order() -> "Order":
-    from scaling_laws.corpora import prepare, sources
-    from scaling_laws.corpora.work import Recipe
+    from scaling_laws.corpora import sources
+    from scaling_laws.corpora.work import Order, Recipe
 
     if bool(_SOURCE.value) == bool(_DATASET.value):
         raise ConfigError("--source: give either --source or --dataset")
@@ -89,7 +89,7 @@ def _order() -> "Order":
         units = sources.units(_SOURCE.value, _COLUMN.value, int(_UNIT_MB.value * 1e6))
     licences = {"text": _LICENCE.value} if _LICENCE.value else {}
     licences |= sources.licences(_SOURCE.value)
-    return prepare.Order(units, recipe, vocabulary, int(_SAMPLE_MB.value * 1e6), licences)
+    return Order(units, recipe, vocabulary, int(_SAMPLE_MB.value * 1e6), licences)
 
 
 def _given_vocabulary() -> tuple[str, int]:

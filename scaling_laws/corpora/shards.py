@@ -160,5 +160,7 @@ class _Writer:
 
     def close(self) -> None:
         """Leave nothing half-written behind."""
-        self.file.close()
-        self.partial.unlink(missing_ok=True)
+        try:
+            self.file.close()
+        finally:  # it may not close on a full disk
+            self.partial.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ so none of this waits for the disk before the manifest does, and a power cut cos
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,18 @@ class Recipe:
     split_seed: int = 0
     valid_fraction: float = 0.05
     heldout_fraction: float = 0.1
+
+
+@dataclasses.dataclass(frozen=True)
+class Order:
+    """What to prepare. `vocabulary`: text of a tokenizer.json to use, empty to learn one from about `sample_bytes` of
+    the documents for training, at most. `licences`: of the parts of the text."""
+
+    units: Sequence[Unit]
+    recipe: Recipe
+    vocabulary: str = ""
+    sample_bytes: int = 32_000_000
+    licences: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Sources in, shards out: what is in them, whoever made them and however often they were interrupted."""
 
+import errno
 import gzip
 import hashlib
 import json
@@ -12,7 +13,7 @@ import pytest
 from scaling_laws.config import ConfigError
 from scaling_laws.corpora import duplicates, pool, prepare, shards, sources, unit
 from scaling_laws.corpora.unit import SourceError
-from scaling_laws.corpora.work import Recipe
+from scaling_laws.corpora.work import Order, Recipe
 from scaling_laws.tasks import manifest, tokenizer
 from scaling_laws.tasks.task import SPLITS
 
@@ -263,6 +264,9 @@ def test_bad_sources_are_named(tmp_path, texts, lines, made):
     refused(made, tmp_path, tmp_path / "cut.txt", f"cut.txt is not UTF-8 at byte {len(paragraphs)}; allowed: UTF-8")
     (tmp_path / "cut.txt").write_bytes(paragraphs + b"\0")
     refused(made, tmp_path, tmp_path / "cut.txt", f"cut.txt holds the byte 0 at byte {len(paragraphs)}; allowed: text")
+    (tmp_path / "folder/b.txt").symlink_to(tmp_path / "nothing")
+    refused(made, tmp_path, tmp_path / "folder", r"folder/b.txt cannot be read \(No such file")
+    (tmp_path / "folder/b.txt").unlink()
     (tmp_path / "folder/a.txt").write_text("only one")
     refused(made, tmp_path, tmp_path / "folder", "of 1 documents none is in the split")
     (tmp_path / "c.parquet").write_bytes(b"PAR1 nothing")
@@ -272,6 +276,40 @@ def test_bad_sources_are_named(tmp_path, texts, lines, made):
     refused(made, tmp_path, tmp_path / "d.parquet", "n of .*parquet holds int64; allowed: a column of text", column="n")
     few = lines(tmp_path / "few.jsonl", texts(30))
     refused(made, tmp_path, few, "task.vocab_size: 60000; allowed: at most", tokenizer="bpe", vocab_size=60000)
+
+
+@BOTH
+def test_on_a_full_disk_what_is_finished_stays(codec, tmp_path, texts, lines, made, monkeypatch):
+    source, room = lines(tmp_path / "a.jsonl", texts(500)), iter(range(10))
+    wanted = contents(made(source, "undisturbed", **codec))
+    encode = shards._Writer._encode
+
+    def full(self):
+        if next(room, None) is None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        encode(self)
+
+    monkeypatch.setattr(shards._Writer, "_encode", full)
+    with pytest.raises(ConfigError, match=r"--corpus: .*/out: No space left on device; with more room the"):
+        made(source, **codec)
+    assert not list((tmp_path / "out").glob("*.partial-*"))
+    assert len(list((tmp_path / "out").glob("*.tokens"))) >= 9
+    monkeypatch.undo()
+    assert contents(made(source, **codec)) == wanted
+
+
+def test_two_do_not_make_the_same_corpus(tmp_path, texts, lines, made):
+    source, refused = lines(tmp_path / "a.jsonl", texts(200)), []
+
+    def another():
+        with pytest.raises(ConfigError, match=r"--corpus: .*/out is being made by another process; allowed: another"):
+            made(source)
+        refused.append(True)
+        return False
+
+    made(source, stop=another)
+    assert refused
+    made(source)
 
 
 @BOTH
@@ -292,7 +330,7 @@ def test_a_source_that_changes_is_noticed(codec, tmp_path, texts, lines, made, m
 def test_licences_come_with_a_folder(tmp_path, texts, lines):
     source = lines(tmp_path / "in/a.jsonl", texts(100)).parent
     (source / "licences.json").write_text(json.dumps({"a": "public domain"}))
-    order = prepare.Order(sources.units([str(source)], "text"), Recipe(), licences=sources.licences([str(source)]))
+    order = Order(sources.units([str(source)], "text"), Recipe(), licences=sources.licences([str(source)]))
     assert prepare.prepare(order, tmp_path / "out", say=lambda _: None).licences == {"a": "public domain"}
     (source / "licences.json").write_text("[]")
     with pytest.raises(SourceError, match=r"licences.json is no table of texts"):
