@@ -78,11 +78,11 @@ def _copies(work: Work, drafted: Mapping[str, Any], places: np.ndarray) -> dict[
 
 def _write_others(work: Work, writers: shards.Writers, split: str, name: str, copies: np.ndarray) -> None:
     """Write the documents of a draft that are no copies."""
-    tokens, begin = np.memmap(work.folder / name, np.uint8, "r"), 0
-    for is_copy, (end, *words) in zip(copies.tolist(), _index(work, name).tolist(), strict=True):
+    index, tokens, begin = _index(work, name), np.memmap(work.folder / name, np.uint8, "r"), 0
+    ends, digests = index[:, 0].tolist(), index[:, 1:].astype(">u8").tobytes()
+    for number, (end, is_copy) in enumerate(zip(ends, copies.tolist(), strict=True)):
         if not is_copy:
-            digest = b"".join(word.to_bytes(8, "big") for word in words)
-            writers.add(split, digest, tokens[begin : end - 1].tobytes())
+            writers.add(split, digests[32 * number : 32 * number + 32], tokens[begin : end - 1].tobytes())
         begin = end
 
 
