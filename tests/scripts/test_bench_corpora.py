@@ -1,8 +1,12 @@
 """What the benchmark of corpora makes of its measurements."""
 
 import json
+import subprocess
+import sys
 
-from scripts.benchmarks import corpora
+import pytest
+
+from scripts.benchmarks import corpora, resident
 from scripts.benchmarks.measure import Cost
 
 
@@ -35,4 +39,17 @@ def test_a_look_at_byte_pairs_gives_all_rows(tmp_path):
         "bpe: the same without starting, 0.9 MB",
         "bpe: memory of two processes, 1 MB",
     ]
-    assert rows[-1].met
+    assert rows[-1].met is not False
+
+
+@pytest.mark.skipif(not resident.PROCESSES.is_dir(), reason="looks at /proc")
+def test_memory_is_that_of_a_command_with_its_processes_and_of_nothing_else():
+    hold = "held = b'x' * 60_000_000; import time; time.sleep(0.5)"
+    start = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {hold!r}])"
+    ours = b"x" * 300_000_000  # which a child that has not begun yet shares
+    with resident.watched("60_000_000") as peak:
+        other = subprocess.Popen([sys.executable, "-c", hold.replace("60_", "90_")])
+        subprocess.run([sys.executable, "-c", f"{start}"], check=True)
+        other.wait()
+    assert len(ours) == 300_000_000
+    assert 60e6 < peak.n_bytes < 110e6
