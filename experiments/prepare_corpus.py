@@ -36,7 +36,7 @@ _VOCAB_SIZE = flags.DEFINE_integer(
     "vocab_size", 4096, "bpe: size of the vocabulary", lower_bound=257, upper_bound=65536
 )
 _VOCABULARY = flags.DEFINE_string("vocabulary", "", "bpe: a tokenizer.json of an earlier corpus; empty: learn one")
-_SAMPLE_MB = flags.DEFINE_float("sample_mb", 32.0, "bpe: megabytes of text to learn from", lower_bound=0.01)
+_SAMPLE_MB = flags.DEFINE_float("sample_mb", 32.0, "bpe: megabytes of text to learn from, at most", lower_bound=0.01)
 _SPLIT_SEED = flags.DEFINE_integer("split_seed", 0, "which documents are held out", lower_bound=0)
 _VALID = flags.DEFINE_float("valid_fraction", 0.05, "share of the documents for the curve's evaluation", 1e-6, 0.4)
 _HELDOUT = flags.DEFINE_float("heldout_fraction", 0.1, "share of the documents for the final evaluation", 1e-6, 0.4)
