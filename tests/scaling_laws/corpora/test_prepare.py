@@ -4,6 +4,8 @@ import errno
 import gzip
 import hashlib
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -41,7 +43,18 @@ def test_shares_are_those_asked_for(tmp_path, texts, lines, made, documents):
     assert sizes == pytest.approx([0.85, 0.05, 0.1], abs=4 * np.sqrt(0.1 / 3000))
 
 
-def test_processes_change_nothing(tmp_path, texts, lines, made):
+def test_a_process_of_several_threads_is_not_copied():
+    code = "from scaling_laws.corpora import pool; import threading; print(pool._may_fork()); "
+    code += "threading.Thread(target=threading.Event().wait, daemon=True).start(); print(pool._may_fork())"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.split() == [str(sys.platform == "linux"), "False"]
+
+
+@pytest.mark.parametrize("anew", [True, False])
+def test_processes_change_nothing(anew, tmp_path, texts, lines, made, monkeypatch):
+    """Started anew, or copies of this one where it has one thread."""
+    if anew:
+        monkeypatch.setattr(pool, "_may_fork", lambda: False)
     source = lines(tmp_path / "a.jsonl", texts(500))
     one, two = (contents(made(source, out, workers)) for out, workers in (("one", 1), ("two", 2)))
     assert one == two
