@@ -12,7 +12,7 @@ from scaling_laws.corpora.shards import kept
 from scaling_laws.corpora.work import Work
 from scaling_laws.tasks import corpus
 
-MOST_WORDS = 3_000_000  # bytes of all different words
+MOST_WORDS = 4_000_000  # bytes of all different words
 BLOCK = 1 << 16  # bytes, about, of a document that are taken or left
 WORDS = re.compile(rb"[A-Za-z\x80-\xff]+|[0-9]+|[^\sA-Za-z0-9\x80-\xff]+")  # about as the tokenizer has them
 
