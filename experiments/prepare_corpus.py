@@ -19,10 +19,10 @@ from absl import flags
 
 from analysis import cli
 from scaling_laws import command
-from scaling_laws.config import ConfigError
+from scaling_laws.fields import ConfigError
 
 if TYPE_CHECKING:
-    from scaling_laws.corpora.prepare import Order
+    from scaling_laws.corpora.work import Order
     from scaling_laws.tasks.manifest import Manifest
 
 _SOURCE = flags.DEFINE_list("source", [], "files, folders and URLs, separated by commas")
@@ -36,7 +36,7 @@ _VOCAB_SIZE = flags.DEFINE_integer(
     "vocab_size", 4096, "bpe: size of the vocabulary", lower_bound=257, upper_bound=65536
 )
 _VOCABULARY = flags.DEFINE_string("vocabulary", "", "bpe: a tokenizer.json of an earlier corpus; empty: learn one")
-_SAMPLE_MB = flags.DEFINE_float("sample_mb", 32.0, "bpe: megabytes of text to learn from", lower_bound=0.01)
+_SAMPLE_MB = flags.DEFINE_float("sample_mb", 32.0, "bpe: megabytes of text to learn from, at most", lower_bound=0.01)
 _SPLIT_SEED = flags.DEFINE_integer("split_seed", 0, "which documents are held out", lower_bound=0)
 _VALID = flags.DEFINE_float("valid_fraction", 0.05, "share of the documents for the curve's evaluation", 1e-6, 0.4)
 _HELDOUT = flags.DEFINE_float("heldout_fraction", 0.1, "share of the documents for the final evaluation", 1e-6, 0.4)
@@ -47,8 +47,10 @@ _LICENCE = flags.DEFINE_string("licence", "", "licence of the text, for the mani
 
 def run() -> int:
     """Prepare the corpus that the command line asks for, and say what it holds."""
+    from scaling_laws.corpora.pool import Stopped, single_threaded
+
+    single_threaded()  # before NumPy is imported
     from scaling_laws.corpora import prepare
-    from scaling_laws.corpora.pool import Stopped
     from scaling_laws.interrupts import interruptible
     from scaling_laws.sweep import machine
 
@@ -66,8 +68,8 @@ def run() -> int:
 
 
 def _order() -> "Order":
-    from scaling_laws.corpora import prepare, sources
-    from scaling_laws.corpora.work import Recipe
+    from scaling_laws.corpora import sources
+    from scaling_laws.corpora.work import Order, Recipe
 
     if bool(_SOURCE.value) == bool(_DATASET.value):
         raise ConfigError("--source: give either --source or --dataset")
@@ -87,7 +89,7 @@ def _order() -> "Order":
         units = sources.units(_SOURCE.value, _COLUMN.value, int(_UNIT_MB.value * 1e6))
     licences = {"text": _LICENCE.value} if _LICENCE.value else {}
     licences |= sources.licences(_SOURCE.value)
-    return prepare.Order(units, recipe, vocabulary, int(_SAMPLE_MB.value * 1e6), licences)
+    return Order(units, recipe, vocabulary, int(_SAMPLE_MB.value * 1e6), licences)
 
 
 def _given_vocabulary() -> tuple[str, int]:

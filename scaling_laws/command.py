@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 
 from absl import flags
 
-from scaling_laws.config import ConfigError, nearest
+from scaling_laws.fields import ConfigError, nearest
 
 USAGE = 2
 INTERRUPTED = 130

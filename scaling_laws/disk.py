@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 from pathlib import Path
+from typing import IO
 
 
 def is_endless(path: Path) -> bool:
@@ -30,21 +31,35 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, and on the disk on return."""
+def replace_file(path: Path, data: bytes | memoryview, lasting: bool = True) -> None:
+    """Write a file whole or not at all, and on the disk on return; unless `lasting` a power cut may lose or tear it."""
     partial = path.with_suffix(f".partial-{os.getpid()}")
     with partial.open("wb") as file:
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+        if lasting:
+            file.flush()
+            os.fsync(file.fileno())
     partial.replace(path)
-    sync_folder(path.parent)
+    if lasting:
+        sync_folder(path.parent)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make a rename or a new name in `folder` last."""
-    handle = os.open(folder, os.O_RDONLY)
+def begin_sync(file: IO[bytes]) -> None:
+    """Let the disk begin to write what a file holds so far, so that `sync_file` has less to wait for."""
+    file.flush()
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)  # Linux writes before it forgets, and waits not
+
+
+def sync_file(path: Path) -> None:
+    """Make what was written to a file last. Raises OSError."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename or a new name in `folder` last."""
+    sync_file(folder)  # to the system a folder is a file

@@ -20,7 +20,7 @@ COPIES = "copies"
 
 
 def find(folder: Path, counts: Sequence[int], at_once: int = AT_ONCE, tell: Callable[[int], None] = print) -> int:
-    """How many of the documents of all units, `counts` of each, are copies; left sorted in files that `of_unit` reads.
+    """How many of the documents of all units, `counts` of each, are copies; which, sorted files say to the others here.
 
     Calls `tell` with the documents done so far.
     """
@@ -37,6 +37,12 @@ def find(folder: Path, counts: Sequence[int], at_once: int = AT_ONCE, tell: Call
         found, done = found + len(copies), done + len(entries)
         tell(done)
     return found
+
+
+def units(folder: Path) -> set[int]:
+    """Numbers of the units that have copies."""
+    paths = (folder / WORK / COPIES).glob("*.npy")
+    return {number for path in paths for number in np.unique(np.load(path, allow_pickle=False)["unit"]).tolist()}
 
 
 def of_unit(folder: Path, number: int) -> np.ndarray:

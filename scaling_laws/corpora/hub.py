@@ -1,5 +1,5 @@
-"""A Hugging Face data set, streamed: nothing of it is kept, so it is read once for its hashes and once for its tokens
-(and a third time where a vocabulary is learnt from it)."""
+"""A Hugging Face data set, streamed: nothing of it is kept, so it is read once where tokens are bytes; else once for
+its hashes and once for its tokens (and a third time where a vocabulary is learnt from it)."""
 
 from collections.abc import Iterator
 from typing import Any

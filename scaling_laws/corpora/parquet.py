@@ -6,7 +6,7 @@ from typing import Any
 from scaling_laws.corpora import storage
 from scaling_laws.corpora.unit import SourceError, check_column
 
-ROWS = 256  # that are read at a time
+ROWS, ROW_BYTES = 256, 1 << 22  # that are read at a time, at most
 
 
 def group_bytes(root: str, path: str, column: str) -> list[int]:
@@ -18,17 +18,25 @@ def group_bytes(root: str, path: str, column: str) -> list[int]:
         kind = str(about.schema_arrow.field(column).type)
         if kind not in ("string", "large_string", "string_view"):
             raise SourceError(f"--column: {column} of {path} holds {kind}; allowed: a column of text")
-        groups = [about.metadata.row_group(k) for k in range(about.metadata.num_row_groups)]
-        columns = [[group.column(k) for k in range(group.num_columns)] for group in groups]
-        return [one.total_uncompressed_size for each in columns for one in each if one.path_in_schema == column]
+        return [_size(about, group, column) for group in range(about.metadata.num_row_groups)]
 
 
 def rows(root: str, path: str, first: int, last: int, column: str) -> Iterator[str | None]:
     """The texts of row groups `first` .. `last` - 1; None where there is none. Raises SourceError."""
     with storage.opened(root, path) as file, storage.told(path):
-        groups = list(range(first, last))
-        for batch in _opened(file).iter_batches(ROWS, row_groups=groups, columns=[column], use_threads=False):
-            yield from batch.column(0).to_pylist()
+        opened = _opened(file)
+        for group in range(first, last):
+            n_rows = opened.metadata.row_group(group).num_rows
+            at_once = max(1, min(ROWS, n_rows * ROW_BYTES // max(1, _size(opened, group, column))))
+            for batch in opened.iter_batches(at_once, row_groups=[group], columns=[column], use_threads=False):
+                yield from batch.column(0).to_pylist()
+
+
+def _size(opened: Any, number: int, column: str) -> int:
+    """Bytes of a column in a row group, unpacked."""
+    group = opened.metadata.row_group(number)
+    columns = (group.column(k) for k in range(group.num_columns))
+    return sum(one.total_uncompressed_size for one in columns if one.path_in_schema == column)
 
 
 def _opened(file: Any) -> Any:

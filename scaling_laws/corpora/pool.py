@@ -13,10 +13,16 @@ from scaling_laws.processes import die_with_parent
 
 T = TypeVar("T")
 ONE_THREAD = {"TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+THREADS = "/proc/self/task"  # Linux: an entry for each thread of this process
 
 
 class Stopped(Exception):
     """Its caller asked the work to stop; what is finished is kept."""
+
+
+def single_threaded() -> None:
+    """Libraries that are imported from now on, here and in the processes of a pool, start no threads of their own."""
+    os.environ.update(ONE_THREAD)
 
 
 class Pool:
@@ -27,9 +33,9 @@ class Pool:
         self._executor: concurrent.futures.ProcessPoolExecutor | None = None
 
     def __enter__(self) -> "Pool":
-        os.environ.update(ONE_THREAD)
+        single_threaded()
         if self.workers > 1:
-            context = multiprocessing.get_context("spawn")
+            context = multiprocessing.get_context("fork" if _may_fork() else "spawn")
             self._executor = concurrent.futures.ProcessPoolExecutor(self.workers, context, _begin)
         return self
 
@@ -74,6 +80,13 @@ class Pool:
             raise Stopped
 
 
+def _may_fork() -> bool:
+    """Whether this process has one thread alone: its copies have all that it has imported, and are there at once. The
+    copy of one with several threads may hang."""
+    return os.path.isdir(THREADS) and len(os.listdir(THREADS)) == 1
+
+
 def _begin() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; what it means, the parent decides
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a copy of the parent would note it and go on
     die_with_parent()

@@ -4,41 +4,26 @@ Stopped or killed at any time, the same command goes on: of what is finished not
 on the sources and the recipe alone, not on processes, nor on how often it was taken up.
 """
 
-import dataclasses
-import hashlib
-import importlib.metadata
-import json
+import errno
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from scaling_laws import disk, sealed
-from scaling_laws.config import ConfigError
-from scaling_laws.corpora import duplicates, scan, shards, storage
+from scaling_laws.corpora import claim, drafts, duplicates, learning, scan, shards
 from scaling_laws.corpora.pool import Pool
-from scaling_laws.corpora.unit import SourceError, Unit
-from scaling_laws.corpora.work import WORK, Recipe, Work
+from scaling_laws.corpora.unit import SourceError
+from scaling_laws.corpora.work import WORK, Order, Work
 from scaling_laws.disk import sha256
+from scaling_laws.fields import ConfigError
 from scaling_laws.progress import Progress
 from scaling_laws.tasks import manifest, tokenizer
 from scaling_laws.tasks.manifest import MANIFEST, TOKENIZER, Manifest, Shard
 from scaling_laws.tasks.task import SPLITS
 
-PLAN = "plan.json"
 MEGABYTE = 1e6
-
-
-@dataclasses.dataclass(frozen=True)
-class Order:
-    """What to prepare. `vocabulary`: text of a tokenizer.json to use, empty to learn one from about `sample_bytes` of
-    the documents for training. `licences`: of the parts of the text."""
-
-    units: Sequence[Unit]
-    recipe: Recipe
-    vocabulary: str = ""
-    sample_bytes: int = 32_000_000
-    licences: Mapping[str, str] = dataclasses.field(default_factory=dict)
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def prepare(
@@ -47,9 +32,15 @@ def prepare(
     """The corpus in `folder`, made or found there finished.
 
     Raises SourceError for bad input, leaving no folder that was not there before; ConfigError where the folder holds
-    something else, a split has no document or the vocabulary cannot be learnt; Stopped after `stop()` answered True.
+    something else, another process makes it, the disk is full or the vocabulary cannot be learnt; Stopped after
+    `stop()` answered True.
     """
-    fresh = _claim(order, folder)
+    fresh = claim.take(order, folder)
+    with claim.alone(folder):
+        return _prepared(order, folder, fresh, Pool(workers, stop), say)
+
+
+def _prepared(order: Order, folder: Path, fresh: bool, processes: Pool, say: Any) -> Manifest:
     works = [Work(folder, number, unit, order.recipe) for number, unit in enumerate(order.units)]
     if (folder / MANIFEST).exists():
         found = manifest.read(folder)
@@ -58,61 +49,58 @@ def prepare(
         say(f"{folder}: finished already")
         return found
     try:
-        with Pool(workers, stop) as pool:
+        with processes as pool:
             return _made(order, works, folder, pool)
     except (SourceError, ConfigError):
         if fresh:
             shutil.rmtree(folder, ignore_errors=True)
         raise
-
-
-def _claim(order: Order, folder: Path) -> bool:
-    """Whether the folder is new; the hash of the plan is left in it. Raises ConfigError where it holds
-    anything but a corpus of the same plan."""
-    plan = _plan(order)
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"--corpus: {folder} is a file; allowed: a folder, made when absent")
-    named = sorted(folder.iterdir()) if folder.exists() else []
-    there = [path for path in named if ".partial-" not in path.name]  # of a kill before anything else was there
-    kept = folder / PLAN
-    if there and not kept.exists():
-        raise ConfigError(f"--corpus: {folder} holds {there[0].name}; allowed: an empty folder, or one to go on with")
-    if there:
-        found = sealed.unseal(kept.read_bytes().removesuffix(b"\n"))
-        if not found or found["plan"] != plan:
-            raise ConfigError(f"--corpus: {folder} is of other sources or settings; allowed: another folder")
-        return False
-    folder.mkdir(parents=True, exist_ok=True)
-    disk.replace_file(kept, sealed.seal({"plan": plan}))
-    return True
-
-
-def _plan(order: Order) -> str:
-    """Hash of what the result depends on, files by their size and time of change."""
-    places = {(unit.root, path) for unit in order.units if unit.kind != "streamed" for path in unit.paths}
-    stamps = [(root, path, storage.stamp(root, path)) for root, path in sorted(places)]
-    facts = [dataclasses.asdict(order), stamps, manifest.FORMAT, importlib.metadata.version("tokenizers")]
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise ConfigError(f"--corpus: {folder}: {error.strerror}; with more room the same command goes on") from None
 
 
 def _made(order: Order, works: Sequence[Work], folder: Path, pool: Pool) -> Manifest:
-    for name in (scan.SCAN, shards.DONE):
+    for name in (scan.SCAN, drafts.DRAFTS, shards.DONE):
         (folder / WORK / name).mkdir(parents=True, exist_ok=True)
     for torn in folder.glob("*.partial-*"):
         torn.unlink()
     total = sum(work.unit.size for work in works) or len(works) * MEGABYTE
-    with _Line(total, "hashed") as line:
-        seen = pool.run(scan.scan, works, line.tell)
+    at_once = order.recipe.tokenizer == "bytes"
+    with _Line(total, "tokenised" if at_once else "hashed") as line:
+        seen = pool.run(drafts.draft if at_once else scan.scan, works, line.tell)
     _check_splits(seen)
     with Progress(sum(one["documents"] for one in seen), "documents") as bar:
         copies = duplicates.find(folder, [one["documents"] for one in seen], tell=lambda n: bar.update(n, "compared"))
     digest = _vocabulary(order, works, seen, folder, pool, total)
-    with _Line(total, "tokenised") as line:
-        done = pool.run(shards.tokenise, works, line.tell)
+    done = _settled(works, seen, folder, pool) if at_once else _tokenised(works, pool, total)
+    claim.check_sources(order, folder)
+    shards.make_last(folder, done)
     found = _manifest(order, digest, copies, sum(one["empty"] for one in seen), done)
     manifest.write(folder, found)
     shutil.rmtree(folder / WORK)
     return found
+
+
+def _settled(
+    works: Sequence[Work], drafted: Sequence[Mapping[str, Any]], folder: Path, pool: Pool
+) -> list[Mapping[str, Any]]:
+    """The shards of all units, those of `drafts.draft` without the copies."""
+    found = [draft["shards"] for draft in drafted]
+    with_copies = duplicates.units(folder)
+    unsettled = [work for work in works if work.number in with_copies]
+    if not unsettled:
+        return found
+    with _Line(sum(work.unit.size or MEGABYTE for work in unsettled), "rid of copies") as line:
+        for work, left in zip(unsettled, pool.run(drafts.settle, unsettled, line.tell), strict=True):
+            found[work.number] = left
+    return found
+
+
+def _tokenised(works: Sequence[Work], pool: Pool, total: float) -> Sequence[Mapping[str, Any]]:
+    with _Line(total, "tokenised") as line:
+        return pool.run(shards.tokenise, works, line.tell)
 
 
 def _manifest(order: Order, digest: str, copies: int, empty: int, done: Sequence[Mapping[str, Any]]) -> Manifest:
@@ -158,9 +146,9 @@ def _vocabulary(
     if not definition:
         share = order.sample_bytes / max(1, sum(one["text_bytes"] for one in seen))
         with _Line(total, "sampled") as line:
-            parts = pool.run(shards.sample, works, line.tell, share)
-        drawn = [raw for _, raw in sorted(pair for part in parts for pair in part)]
-        definition = tokenizer.train_byte_pairs(drawn, order.recipe.vocab_size).definition
+            drawn = sorted(pair for part in pool.run(learning.sample, works, line.tell, share) for pair in part)
+        documents = learning.bounded([raw for _, raw in drawn], order.sample_bytes)
+        definition = tokenizer.train_byte_pairs(documents, order.recipe.vocab_size).definition
     disk.replace_file(path, definition.encode())
     found = sha256(path)
     disk.replace_file(kept, sealed.seal({"tokenizer": found}))

@@ -125,19 +125,15 @@ def _of_text(text: Any, path: str, where: str) -> bytes:
     except UnicodeEncodeError as error:
         raise SourceError(f"--source: {path}, {where} is no Unicode at character {error.start}") from None
     check_size(len(raw), path, where)
-    if (at := raw.find(b"\0")) >= 0:
-        raise SourceError(f"--source: {path}, {where} holds the byte 0 at byte {at}; allowed: text")
+    if wrong := corpus.separator_fault(raw):
+        raise SourceError(f"--source: {path}, {where} {wrong}")
     return raw
 
 
 def _checked(raw: bytes, path: str, start: int) -> bytes:
     """The bytes of a text file from `start` on."""
-    try:
-        raw.decode()
-    except UnicodeDecodeError as error:
-        raise SourceError(f"--source: {path} is not UTF-8 at byte {start + error.start}; allowed: UTF-8 text") from None
-    if (at := raw.find(b"\0")) >= 0:
-        raise SourceError(f"--source: {path} holds the byte 0 at byte {start + at}; allowed: text")
+    if wrong := corpus.fault(raw, start):
+        raise SourceError(f"--source: {path} {wrong}")
     return raw
 
 

@@ -7,6 +7,7 @@ and for validation from 1 - `valid_fraction` on.
 
 import hashlib
 import io
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,30 +21,53 @@ SCAN = "scan"
 ENTRY = np.dtype([("high", "<u8"), ("low", "<u8"), ("place", "<u4")])  # of a document: 128 bits of its hash, its place
 
 
-def scan(work: Work) -> dict[str, Any]:
-    """Reads a unit: {documents, empty, text_bytes, content, hashes, train, valid, heldout}.
+class Tally:
+    """What is found out about the documents of a unit, one after the other, none of them empty."""
 
-    `content` is a hash over the documents' hashes in their order, the numbers of the splits count copies too; the
-    documents' entries, sorted, are left in a file with SHA-256 `hashes`. Raises SourceError.
-    """
-    done = work.done(SCAN)
-    if done and is_file(work.path(SCAN, ".npy"), str(done["hashes"])):
-        return done
-    content, words, empty, text_bytes = hashlib.sha256(), [], 0, 0
-    counts: dict[str, int] = dict.fromkeys(SPLITS, 0)
-    for raw in readers.documents(work.unit, work.recipe.column):
-        if not raw:
-            empty += 1
-            continue
+    def __init__(self, work: Work):
+        self.work = work
+        self._content, self._words, self._text_bytes = hashlib.sha256(), bytearray(), 0
+        self._counts: dict[str, int] = dict.fromkeys(SPLITS, 0)
+
+    def add(self, raw: bytes) -> tuple[bytes, str]:
+        """Counts a document: its SHA-256, its split."""
         digest = hashlib.sha256(raw).digest()
-        content.update(digest)
-        words.append(digest[:16])
-        counts[split_of(digest, work.recipe)] += 1
-        text_bytes += len(raw)
-    entries = saved(_entries(words))
-    disk.replace_file(work.path(SCAN, ".npy"), entries)
-    found = {"documents": len(words), "empty": empty, "text_bytes": text_bytes, "content": content.hexdigest()}
-    return work.finish(SCAN, found | counts | {"hashes": hashlib.sha256(entries).hexdigest()})
+        split = split_of(digest, self.work.recipe)
+        self._content.update(digest)
+        self._words += digest[:16]
+        self._counts[split] += 1
+        self._text_bytes += len(raw)
+        return digest, split
+
+    def finish(self) -> dict[str, Any]:
+        """{documents, text_bytes, content, hashes, train, valid, heldout}.
+
+        `content` is a hash over the documents' hashes in their order, the numbers of the splits count copies too; the
+        documents' entries, sorted, are left in a file with SHA-256 `hashes`. Raises OSError.
+        """
+        entries = saved(_entries(self._words))
+        disk.replace_file(self.work.path(SCAN, ".npy"), entries, lasting=False)
+        found = {"documents": len(self._words) // 16, "text_bytes": self._text_bytes} | self._counts
+        return found | {"content": self._content.hexdigest(), "hashes": hashlib.sha256(entries).hexdigest()}
+
+
+def scan(work: Work) -> dict[str, Any]:
+    """Reads a unit: what `Tally` says of it, and how many documents are `empty`. Raises SourceError."""
+    done = work.done(SCAN)
+    if done and is_sound(work, done):
+        return done
+    tally, empty = Tally(work), 0
+    for raw in readers.documents(work.unit, work.recipe.column):
+        if raw:
+            tally.add(raw)
+        else:
+            empty += 1
+    return work.finish(SCAN, tally.finish() | {"empty": empty})
+
+
+def is_sound(work: Work, seen: Mapping[str, Any]) -> bool:
+    """Whether the entries are there that `Tally` told of."""
+    return is_file(work.path(SCAN, ".npy"), str(seen["hashes"]))
 
 
 def split_of(digest: bytes, recipe: Recipe) -> str:
@@ -65,16 +89,16 @@ def _uniform(digest: bytes, recipe: Recipe, word: int) -> float:
     return (int.from_bytes(mixed[8 * word : 8 * word + 8], "big") >> 11) / 2**53
 
 
-def _entries(words: list[bytes]) -> np.ndarray:
-    """Entries of documents in their order, sorted by hash and then by place."""
-    halves = np.frombuffer(b"".join(words), ">u8").reshape(-1, 2)
-    entries = np.empty(len(words), ENTRY)
-    entries["high"], entries["low"], entries["place"] = halves[:, 0], halves[:, 1], np.arange(len(words))
+def _entries(words: bytearray) -> np.ndarray:
+    """Entries of documents in their order, from 16 bytes of the hash of each, sorted by hash and then by place."""
+    halves = np.frombuffer(words, ">u8").reshape(-1, 2)
+    entries = np.empty(len(halves), ENTRY)
+    entries["high"], entries["low"], entries["place"] = halves[:, 0], halves[:, 1], np.arange(len(halves))
     return entries[np.lexsort((entries["place"], entries["low"], entries["high"]))]
 
 
-def saved(array: np.ndarray) -> bytes:
+def saved(array: np.ndarray) -> memoryview:
     """An array as the content of an .npy file."""
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
-    return buffer.getvalue()
+    return buffer.getbuffer()

@@ -46,7 +46,7 @@ def found(source: str) -> Found:
         raise SourceError(f"--source: {source} does not exist; allowed: a file, a folder or a URL")
     if place.is_file():
         return Found(source, "", ((str(place), place.stat().st_size),), True)
-    return Found(source, "", tuple(sorted((str(path), path.stat().st_size) for path in _walk(place))), False)
+    return Found(source, "", tuple(sorted((str(path), _size(path)) for path in _walk(place))), False)
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -56,6 +56,13 @@ def _walk(folder: Path) -> Iterator[Path]:
     for parent, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (Path(parent, name) for name in names if not name.startswith("."))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:  # a link to nothing
+        raise SourceError(f"--source: {path} cannot be read ({error.strerror})") from None
 
 
 def _remote(url: str) -> Found:
@@ -75,8 +82,12 @@ def _hidden(path: str) -> bool:
     return any(part.startswith(".") for part in path.split("/"))
 
 
-@functools.lru_cache(maxsize=16)
 def _system(url: str) -> tuple[Any, str]:
+    return _system_of(os.getpid(), url)  # one that this process has opened: a copied process must not share its files
+
+
+@functools.lru_cache(maxsize=16)
+def _system_of(process: int, url: str) -> tuple[Any, str]:
     try:
         from fsspec.core import url_to_fs
     except ImportError:

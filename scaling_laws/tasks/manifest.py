@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from scaling_laws import disk, sealed
-from scaling_laws.config import ConfigError
 from scaling_laws.disk import sha256
+from scaling_laws.fields import ConfigError
 from scaling_laws.tasks.task import SPLITS
 
 MANIFEST, TOKENIZER = "manifest.json", "tokenizer.json"
@@ -88,6 +88,8 @@ def read(folder: Path) -> Manifest:
     path = folder / MANIFEST
     try:
         content = json.loads(disk.read_file(path))
+        if content["format"] != FORMAT:
+            raise CorpusError(f"task.path: {path} has format {content['format']}; allowed: {FORMAT}")
         digest = content.pop("sha256")
         shards = {name: tuple(Shard(**shard) for shard in content["shards"][name]) for name in SPLITS}
         found = Manifest(**{**content, "shards": shards})
@@ -95,12 +97,12 @@ def read(folder: Path) -> Manifest:
         raise CorpusError(f"task.path: no {MANIFEST} in {folder}; allowed: a folder of prepare_corpus") from None
     except OSError as error:
         raise CorpusError(f"task.path: {path} cannot be read ({error.strerror})") from None
+    except CorpusError:
+        raise
     except (ValueError, TypeError, KeyError, AttributeError):
         raise CorpusError(f"task.path: {path} is no manifest; allowed: one of prepare_corpus") from None
     if found.digest != digest:
         raise CorpusError(f"task.path: {path} is damaged: its checksum is another; prepare the corpus anew")
-    if found.format != FORMAT:
-        raise CorpusError(f"task.path: {path} has format {found.format}; allowed: {FORMAT}")
     return found
 
 

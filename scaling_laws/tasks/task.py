@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from scaling_laws.config import ConfigError
+from scaling_laws.fields import ConfigError
 from scaling_laws.spec import Spec
 from scaling_laws.tasks.mapped import Tokens
 

@@ -6,16 +6,19 @@ Token 0 ends a document and stands for no byte; both tokenizers give back exactl
 import dataclasses
 import functools
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
-from scaling_laws.config import ConfigError
+from scaling_laws.fields import ConfigError
 
 SEPARATOR = 0
 SEPARATOR_TEXT = "<|doc|>"
 LONGEST_WORD = 1024  # bytes that merges are looked for in: without spaces a megabyte would take minutes
+PART = 1 << 18  # characters of a document that are encoded at a time: each takes a hundred bytes of memory or more
+_BEFORE_SPACE = re.compile(r"(?<=\S)[ \n]")
 
 
 class Tokenizer(Protocol):
@@ -47,7 +50,7 @@ class Bytes:
         for index, document in enumerate(documents):
             if (at := document.find(b"\0")) >= 0:
                 raise ValueError(f"document {index} holds the byte 0 at byte {at}; allowed: text without it")
-        return np.frombuffer(b"".join(document + b"\0" for document in documents), np.uint8)
+        return np.frombuffer(b"\0".join([*documents, b""]), np.uint8)
 
     def decode(self, tokens: np.ndarray) -> list[bytes]:
         """The documents back."""
@@ -76,11 +79,22 @@ class BytePairs:
         return engine
 
     def encode(self, documents: Sequence[bytes]) -> np.ndarray:
-        """Tokens (uint16). Documents must be UTF-8; they are encoded in parallel."""
-        texts = [document.decode() for document in documents]
+        """Tokens (uint16). Documents must be UTF-8; but for long ones they are encoded in parallel."""
+        arrays, short = [np.zeros(0, np.uint16)], []
+        for text in (document.decode() for document in documents):
+            if len(text) <= 2 * PART:
+                short.append(text)
+                continue
+            *others, last = parts(text)
+            arrays += self._encoded(short)
+            arrays += [part[:-1] for other in others for part in self._encoded([other])] + self._encoded([last])
+            short = []
+        return np.concatenate(arrays + self._encoded(short))
+
+    def _encoded(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """Tokens of each text, and the separator."""
         encoded = self._engine.encode_batch_fast(texts, add_special_tokens=False)
-        arrays = [np.array([*one.ids, SEPARATOR], np.uint16) for one in encoded]
-        return np.concatenate(arrays) if arrays else np.zeros(0, np.uint16)
+        return [np.array([*one.ids, SEPARATOR], np.uint16) for one in encoded]
 
     def decode(self, tokens: np.ndarray) -> list[bytes]:
         """The documents back."""
@@ -109,13 +123,28 @@ def train_byte_pairs(documents: Sequence[bytes], vocab_size: int) -> BytePairs:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    engine.train_from_iterator((document.decode() for document in documents), trainer)
+    engine.train_from_iterator((part for document in documents for part in parts(document.decode())), trainer)
     if engine.get_vocab_size() != vocab_size:
         raise ConfigError(
             f"task.vocab_size: {vocab_size}; allowed: at most {engine.get_vocab_size()}, for the train split has no "
             "further pair that occurs twice"
         )
     return BytePairs(engine.to_str())
+
+
+def parts(text: str) -> Iterator[str]:
+    """A text in parts of PART to twice as many characters, the last one any number.
+
+    A part ends where a space or a line's end follows something else: there a word ends whatever stands around, so the
+    merges of the parts are those of the text; in the middle of a word where there is no such place.
+    """
+    start = 0
+    while len(text) - start > 2 * PART:
+        found = _BEFORE_SPACE.search(text, start + PART, start + 2 * PART)
+        stop = found.start() if found else start + 2 * PART
+        yield text[start:stop]
+        start = stop
+    yield text[start:]
 
 
 def _pieces(definition: str) -> tuple[bytes, ...]:

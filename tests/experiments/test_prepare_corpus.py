@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from analysis import cli
 from experiments import build_corpus, prepare_corpus
+from scaling_laws.tasks import manifest
 
 ROOT = Path(__file__).parents[2]
 # their values outlive a call
@@ -90,23 +92,44 @@ def test_a_data_set_is_streamed(text, tmp_path):
     )
 
 
-def test_killed_at_any_time_the_same_command_goes_on(text, tmp_path):
+@pytest.mark.parametrize(
+    "codec, kinds",
+    [(["--tokenizer=bytes"], ["drafts"]), (["--tokenizer=bpe", "--vocab_size=300"], ["scan", "shards"])],
+    ids=["bytes", "bpe"],
+)
+def test_killed_at_any_time_the_same_command_goes_on(codec, kinds, text, tmp_path):
     """Signal 9 to the whole, processes too: they end with it, and the result is that of an undisturbed run."""
-    assert prepare(text, tmp_path / "wanted", "--unit_mb=0.01") == 0
+    assert prepare(text, tmp_path / "wanted", "--unit_mb=0.01", *codec) == 0
     words = [sys.executable, "-m", "experiments.prepare_corpus", f"--source={text}", f"--corpus={tmp_path / 'out'}"]
-    words += [*PLAIN, "--unit_mb=0.01", "--workers=2"]
-    for wanted in ("scan/*.json", "shards/*.json"):
-        process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while process.poll() is None and len(list((tmp_path / "out/.work").glob(wanted))) < 2:
+    words += [*PLAIN, "--unit_mb=0.01", "--workers=2", *codec]
+    for kind in kinds:
+        process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        while process.poll() is None and len(list((tmp_path / "out/.work").glob(f"{kind}/*.json"))) < 2:
             pass
         process.kill()
-        process.wait()
+        process.communicate(timeout=10)  # until all that could write there have ended
     assert subprocess.run(words, cwd=ROOT, capture_output=True).returncode == 0
     contents = [
         {path.name: path.read_bytes() for path in (tmp_path / name).iterdir() if path.name != "plan.json"}
         for name in ("wanted", "out")
     ]
     assert contents[0] == contents[1]
+
+
+def test_processes_read_a_zip_each_by_itself(tmp_path):
+    """One open file that copies of a process share would have one place to read at."""
+    (tmp_path / "in").mkdir()
+    for part in range(30):
+        lines = (json.dumps({"text": f"{part}:{k} " + f"{k * part} " * 200}) + "\n" for k in range(200))
+        (tmp_path / f"in/{part}.jsonl").write_text("".join(lines))
+    url = "zip://::file://" + shutil.make_archive(str(tmp_path / "all"), "zip", tmp_path / "in")
+    words = [sys.executable, "-m", "experiments.prepare_corpus", f"--source={url}", f"--corpus={tmp_path / 'out'}"]
+    ended = subprocess.run([*words, *PLAIN, "--workers=4"], cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert prepare(tmp_path / "in", tmp_path / "wanted") == 0
+    found, wanted = (manifest.read(tmp_path / name) for name in ("out", "wanted"))
+    assert found.total("documents") == wanted.total("documents") == 6000
+    assert found.total("text_bytes") == wanted.total("text_bytes")
 
 
 def build(folder, *words):

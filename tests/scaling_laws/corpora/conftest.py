@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from scaling_laws.corpora import prepare, sources
-from scaling_laws.corpora.work import Recipe
+from scaling_laws.corpora.work import Order, Recipe
 from scaling_laws.tasks import manifest
 from scaling_laws.tasks.manifest import index_name
 from scaling_laws.tasks.task import SPLITS
@@ -52,7 +52,7 @@ def made(tmp_path):
     def made(source, out="out", workers=1, unit_bytes=20_000, stop=lambda: False, sample_bytes=10**9, **recipe):
         found = Recipe(**{"valid_fraction": 0.2, "heldout_fraction": 0.2} | recipe)
         units = sources.units([str(each) for each in np.atleast_1d(source)], found.column, unit_bytes)
-        order = prepare.Order(units, found, sample_bytes=sample_bytes)
+        order = Order(units, found, sample_bytes=sample_bytes)
         prepare.prepare(order, tmp_path / out, workers, stop, say=lambda _: None)
         return tmp_path / out
 

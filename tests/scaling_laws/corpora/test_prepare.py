@@ -1,8 +1,11 @@
 """Sources in, shards out: what is in them, whoever made them and however often they were interrupted."""
 
+import errno
 import gzip
 import hashlib
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -10,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from scaling_laws.config import ConfigError
-from scaling_laws.corpora import duplicates, pool, prepare, shards, sources
+from scaling_laws.corpora import duplicates, pool, prepare, shards, sources, unit
 from scaling_laws.corpora.unit import SourceError
-from scaling_laws.corpora.work import Recipe
+from scaling_laws.corpora.work import Order, Recipe
 from scaling_laws.tasks import manifest, tokenizer
 from scaling_laws.tasks.task import SPLITS
 
@@ -40,7 +43,18 @@ def test_shares_are_those_asked_for(tmp_path, texts, lines, made, documents):
     assert sizes == pytest.approx([0.85, 0.05, 0.1], abs=4 * np.sqrt(0.1 / 3000))
 
 
-def test_processes_change_nothing(tmp_path, texts, lines, made):
+def test_a_process_of_several_threads_is_not_copied():
+    code = "from scaling_laws.corpora import pool; import threading; print(pool._may_fork()); "
+    code += "threading.Thread(target=threading.Event().wait, daemon=True).start(); print(pool._may_fork())"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.split() == [str(sys.platform == "linux"), "False"]
+
+
+@pytest.mark.parametrize("anew", [True, False])
+def test_processes_change_nothing(anew, tmp_path, texts, lines, made, monkeypatch):
+    """Started anew, or copies of this one where it has one thread."""
+    if anew:
+        monkeypatch.setattr(pool, "_may_fork", lambda: False)
     source = lines(tmp_path / "a.jsonl", texts(500))
     one, two = (contents(made(source, out, workers)) for out, workers in (("one", 1), ("two", 2)))
     assert one == two
@@ -64,6 +78,16 @@ def test_the_index_says_where_documents_end_and_what_they_are(tmp_path, texts, l
             assert hashlib.sha256(raw).digest() == b"".join(word.to_bytes(8, "big") for word in words)
             seen += 1
     assert seen == 300
+
+
+def test_two_passes_and_one_leave_the_same(tmp_path, texts, lines, made, monkeypatch):
+    """Copies within a unit and across, a split of a unit that is nothing but copies, units without any."""
+    unlike = texts(400)
+    source = lines(tmp_path / "a.jsonl", [*unlike, *unlike[390:], *unlike[:3], *texts(100, seed=5), *unlike[7:200:3]])
+    one = contents(made(source, "one", unit_bytes=3000))
+    monkeypatch.setattr(prepare.drafts, "draft", prepare.scan.scan)
+    monkeypatch.setattr(prepare, "_settled", lambda works, *_: [shards.tokenise(work) for work in works])
+    assert contents(made(source, "two", unit_bytes=3000)) == one
 
 
 @pytest.mark.parametrize("at_once", [2_000_000, 7])
@@ -115,10 +139,17 @@ class Cut(BaseException):
     """As a power cut."""
 
 
-@pytest.mark.parametrize("module, name, after", [("scan", "scan", 3), ("shards", "tokenise", 4)])
-def test_what_is_finished_is_never_done_again(module, name, after, tmp_path, texts, lines, made, monkeypatch):
+BOTH = pytest.mark.parametrize("codec", [{}, {"tokenizer": "bpe", "vocab_size": 300}], ids=["bytes", "bpe"])
+
+
+@BOTH
+@pytest.mark.parametrize("passes, after", [(0, 3), (1, 1), (2, 4)])
+def test_what_is_finished_is_never_done_again(codec, passes, after, tmp_path, texts, lines, made, monkeypatch):
+    """Bytes are hashed and tokenised in one pass; before byte pairs are, there is a pass for hashes, one to learn."""
+    if passes and not codec:
+        return
     source = lines(tmp_path / "a.jsonl", texts(500))
-    wanted = contents(made(source, "undisturbed"))
+    wanted = contents(made(source, "undisturbed", **codec))
     calls, read = [], prepare.shards.readers.documents
 
     def counted(unit, column):
@@ -129,36 +160,41 @@ def test_what_is_finished_is_never_done_again(module, name, after, tmp_path, tex
 
     monkeypatch.setattr(prepare.shards.readers, "documents", counted)
     units = len(sources.units([str(source)], "text", 20_000))
-    stop_at = after if module == "scan" else units + after
+    stop_at = passes * units + after
     with pytest.raises(Cut):
-        made(source)
+        made(source, **codec)
     calls, stop_at = [], -1
-    assert contents(made(source)) == wanted
-    assert len(calls) == 2 * units - (after - 1 if module == "scan" else units + after - 1)
+    assert contents(made(source, **codec)) == wanted
+    done = passes * units + (after - 1 if passes != 1 else 0)  # the vocabulary is learnt from the whole sample
+    assert len(calls) == (3 if codec else 1) * units - done
 
 
-def test_a_torn_shard_is_done_again(tmp_path, texts, lines, made, monkeypatch):
-    source = lines(tmp_path / "a.jsonl", texts(500))
-    wanted = contents(made(source, "undisturbed"))
+@BOTH
+@pytest.mark.parametrize("copies", [0, 100])
+def test_a_torn_shard_is_done_again(codec, copies, tmp_path, texts, lines, made, monkeypatch):
+    source = lines(tmp_path / "a.jsonl", [*texts(500), *texts(copies)])
+    wanted = contents(made(source, "undisturbed", **codec))
     monkeypatch.setattr(prepare.manifest, "write", lambda *_: (_ for _ in ()).throw(Cut()))
     with pytest.raises(Cut):
-        made(source)
+        made(source, **codec)
     monkeypatch.undo()
     torn, flipped = tmp_path / "out/train-00001.tokens", tmp_path / "out/valid-00002.index.npy"
     torn.write_bytes(torn.read_bytes()[:-100])
     raw = bytearray(flipped.read_bytes())
     raw[-1] ^= 1
     flipped.write_bytes(raw)
-    (tmp_path / "out/.work/shards/00003.json").write_bytes(b'{"sha256":"00')
+    for number in (3, 8) if copies else (3,):  # all documents of unit 8 are copies
+        (tmp_path / f"out/.work/{'shards' if codec else 'drafts'}/{number:05d}.json").write_bytes(b'{"sha256":"00')
     again, done = [], shards._Writer.finish
     monkeypatch.setattr(shards._Writer, "finish", lambda self: again.append(self.path.name) or done(self))
-    assert contents(made(source)) == wanted
-    assert {name[-12:-7] for name in again} == {"00001", "00002", "00003"}
+    assert contents(made(source, **codec)) == wanted
+    drafted = {"00008"} if copies and not codec else set()
+    assert {name[-12:-7] for name in again} == {"00001", "00002", "00003"} | drafted
 
 
 def test_stopped_it_goes_on(tmp_path, texts, lines, made):
     source = lines(tmp_path / "a.jsonl", texts(300))
-    wanted, asked = contents(made(source, "undisturbed")), iter([False] * 5 + [True])
+    wanted, asked = contents(made(source, "undisturbed")), iter([False] * 3 + [True])
     with pytest.raises(pool.Stopped):
         made(source, stop=lambda: next(asked))
     assert (tmp_path / "out").exists()
@@ -215,6 +251,17 @@ def test_bad_lines_are_named(workers, tmp_path, texts, lines, made):
         refused(made, tmp_path, tmp_path / "a.jsonl", message, workers=workers)
 
 
+def test_a_document_that_memory_has_no_room_for_is_named(tmp_path, texts, lines, made, monkeypatch):
+    source = lines(tmp_path / "a.jsonl", [*texts(150), "x" * 1001, *texts(50, seed=1)])
+    pq.write_table(pa.table({"text": [*texts(150), "x" * 1001]}), tmp_path / "b.parquet", row_group_size=13)
+    monkeypatch.setattr(unit, "MOST_DOCUMENT", 1000)
+    refused(made, tmp_path, source, "a.jsonl, line 151 has 1001 bytes; allowed: 1000 at most a document")
+    refused(made, tmp_path, tmp_path / "b.parquet", "b.parquet, row .* has 1001 bytes; allowed: 1000 at most")
+    monkeypatch.setattr(prepare.scan.readers, "LONGEST_LINE", 2002)
+    endless = lines(tmp_path / "c.jsonl", [*texts(150), "x" * 5000])
+    refused(made, tmp_path, endless, "c.jsonl, line 151 has 1001 bytes; allowed: 1000 at most a document")
+
+
 def test_bad_sources_are_named(tmp_path, texts, lines, made):
     refused(made, tmp_path, tmp_path / "none.txt", r"--source: .*none.txt does not exist; allowed: a file, a folder")
     refused(made, tmp_path, f"file://{tmp_path}/none", r"--source: file://.*none does not exist")
@@ -225,6 +272,14 @@ def test_bad_sources_are_named(tmp_path, texts, lines, made):
     refused(made, tmp_path, tmp_path / "folder", "--source: .*folder holds no text; allowed: files with text that end")
     (tmp_path / "folder/a.txt").write_bytes(b"fine \xff")
     refused(made, tmp_path, tmp_path / "folder", "a.txt is not UTF-8 at byte 5; allowed: UTF-8 text")
+    paragraphs = "\n\n".join(texts(2000)).encode()
+    (tmp_path / "cut.txt").write_bytes(paragraphs + b"\xff")  # its place is that in the file, not in the unit
+    refused(made, tmp_path, tmp_path / "cut.txt", f"cut.txt is not UTF-8 at byte {len(paragraphs)}; allowed: UTF-8")
+    (tmp_path / "cut.txt").write_bytes(paragraphs + b"\0")
+    refused(made, tmp_path, tmp_path / "cut.txt", f"cut.txt holds the byte 0 at byte {len(paragraphs)}; allowed: text")
+    (tmp_path / "folder/b.txt").symlink_to(tmp_path / "nothing")
+    refused(made, tmp_path, tmp_path / "folder", r"folder/b.txt cannot be read \(No such file")
+    (tmp_path / "folder/b.txt").unlink()
     (tmp_path / "folder/a.txt").write_text("only one")
     refused(made, tmp_path, tmp_path / "folder", "of 1 documents none is in the split")
     (tmp_path / "c.parquet").write_bytes(b"PAR1 nothing")
@@ -236,23 +291,59 @@ def test_bad_sources_are_named(tmp_path, texts, lines, made):
     refused(made, tmp_path, few, "task.vocab_size: 60000; allowed: at most", tokenizer="bpe", vocab_size=60000)
 
 
-def test_a_source_that_changes_is_noticed(tmp_path, texts, lines, made, monkeypatch):
-    source, scanned = lines(tmp_path / "a.jsonl", texts(200)), prepare.scan.scan
+@BOTH
+def test_on_a_full_disk_what_is_finished_stays(codec, tmp_path, texts, lines, made, monkeypatch):
+    source, room = lines(tmp_path / "a.jsonl", texts(500)), iter(range(10))
+    wanted = contents(made(source, "undisturbed", **codec))
+    encode = shards._Writer._encode
+
+    def full(self):
+        if next(room, None) is None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        encode(self)
+
+    monkeypatch.setattr(shards._Writer, "_encode", full)
+    with pytest.raises(ConfigError, match=r"--corpus: .*/out: No space left on device; with more room the"):
+        made(source, **codec)
+    assert not list((tmp_path / "out").glob("*.partial-*"))
+    assert len(list((tmp_path / "out").glob("*.tokens"))) >= 9
+    monkeypatch.undo()
+    assert contents(made(source, **codec)) == wanted
+
+
+def test_two_do_not_make_the_same_corpus(tmp_path, texts, lines, made):
+    source, refused = lines(tmp_path / "a.jsonl", texts(200)), []
+
+    def another():
+        with pytest.raises(ConfigError, match=r"--corpus: .*/out is being made by another process; allowed: another"):
+            made(source)
+        refused.append(True)
+        return False
+
+    made(source, stop=another)
+    assert refused
+    made(source)
+
+
+@BOTH
+def test_a_source_that_changes_is_noticed(codec, tmp_path, texts, lines, made, monkeypatch):
+    source, (module, name) = lines(tmp_path / "a.jsonl", texts(200)), ("scan", "scan") if codec else ("drafts", "draft")
+    read = getattr(getattr(prepare, module), name)
 
     def changed(work):
-        found = scanned(work)
+        found = read(work)
         if work.number == 3:
             lines(source, texts(200, seed=7))
         return found
 
-    monkeypatch.setattr(prepare.scan, "scan", changed)
-    refused(made, tmp_path, source, "has changed while it was read; allowed: text that stays")
+    monkeypatch.setattr(getattr(prepare, module), name, changed)
+    refused(made, tmp_path, source, "has changed while it was read; allowed: text that stays", **codec)
 
 
 def test_licences_come_with_a_folder(tmp_path, texts, lines):
     source = lines(tmp_path / "in/a.jsonl", texts(100)).parent
     (source / "licences.json").write_text(json.dumps({"a": "public domain"}))
-    order = prepare.Order(sources.units([str(source)], "text"), Recipe(), licences=sources.licences([str(source)]))
+    order = Order(sources.units([str(source)], "text"), Recipe(), licences=sources.licences([str(source)]))
     assert prepare.prepare(order, tmp_path / "out", say=lambda _: None).licences == {"a": "public domain"}
     (source / "licences.json").write_text("[]")
     with pytest.raises(SourceError, match=r"licences.json is no table of texts"):

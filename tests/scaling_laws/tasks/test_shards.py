@@ -116,6 +116,7 @@ def flip(path, at=-1):
         (lambda f: (f / "manifest.json").unlink(), "no manifest.json in .*; allowed: a folder of prepare_corpus"),
         (lambda f: (f / "manifest.json").write_text("{"), "manifest.json is no manifest; allowed"),
         (lambda f: (f / "manifest.json").write_text('{"sha256": "", "shards": []}'), "manifest.json is no manifest"),
+        (lambda f: (f / "manifest.json").write_text('{"format": 2, "parts": []}'), "has format 2; allowed: 1"),
     ],
 )
 def test_damage_is_named(damage, line, copy, tmp_path):

@@ -1,6 +1,7 @@
 """Tokens: what goes in comes out, bytes are counted right, and training gives one answer."""
 
 import hashlib
+import itertools
 import subprocess
 import sys
 import time
@@ -57,6 +58,18 @@ def test_a_document_cannot_forge_a_separator(pairs):
     assert np.flatnonzero(pairs.encode([b"x <|doc|> y"]) == 0).size == 1
     with pytest.raises(ValueError, match="document 1 holds the byte 0 at byte 2"):
         Bytes().encode([b"fine", b"no\0"])
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.text(alphabet=" \n\t\r'ths1é.\u3000\x1c", max_size=60))
+def test_a_long_document_has_the_tokens_of_its_parts(pairs, text):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tokenizer, "PART", 2)
+        cut, tokens = list(tokenizer.parts(text)), pairs.encode([text.encode(), b"the cat"])
+    assert "".join(cut) == text
+    assert pairs.decode(tokens) == [text.encode(), b"the cat"]
+    if all(one[-1].strip() and two[0] in " \n" for one, two in itertools.pairwise(cut)):  # none within a word
+        assert tokens.tolist() == pairs.encode([text.encode(), b"the cat"]).tolist()
 
 
 def test_vocabulary_is_separator_bytes_and_merges(pairs):
