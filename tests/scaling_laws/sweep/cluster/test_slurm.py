@@ -166,5 +166,5 @@ def test_without_accounting_it_says_so(slurm, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_a_partition_that_is_not_there_is_one_line(tmp_path):
-    with pytest.raises(SlurmError, match="^sbatch: .* Invalid partition name specified$"):
+    with pytest.raises(SlurmError, match=r"^sbatch: .* Invalid partition name specified$"):
         two_dozen.sweep(tmp_path, **ON_SLURM, cluster__partition="nowhere")
