@@ -1,4 +1,4 @@
-"""A sweep on a real SLURM of one node, with jobs killed, queued again, pre-empted and out of time, and without its node."""
+"""A sweep on a real SLURM of one node: jobs killed, queued again, pre-empted, out of time, and the node lost."""
 
 import contextlib
 import os
@@ -82,7 +82,7 @@ def test_pre_empted_jobs_go_on(undisturbed, tmp_path):
 
 @pytest.mark.slow
 def test_a_job_at_its_time_limit_goes_on_in_the_same_job(undisturbed, tmp_path):
-    """All runs in one job of a minute that is held up: SLURM warns it ahead of its limit, and it queues itself again."""
+    """All runs in one job of a minute, which is held up: SLURM warns it of its limit, and it queues itself again."""
 
     def hold_up():
         (job,) = started_jobs(tmp_path)
@@ -160,7 +160,7 @@ def test_without_accounting_it_says_so(slurm, tmp_path, monkeypatch):
     kept = [line for line in slurm.read_text().splitlines() if not line.startswith("Accounting")]
     (tmp_path / "slurm.conf").write_text("\n".join(kept) + "\n")
     monkeypatch.setenv("SLURM_CONF", str(tmp_path / "slurm.conf"))
-    with pytest.raises(ConfigError, match="accounting"):
+    with pytest.raises(ConfigError, match="accounting storage is disabled"):
         two_dozen.sweep(tmp_path / "runs", **ON_SLURM)
 
 

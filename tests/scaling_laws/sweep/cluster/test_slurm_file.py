@@ -74,7 +74,7 @@ def test_states_are_single_words_of_single_jobs(commands, tmp_path):
 
 def test_a_job_that_lost_its_node_and_waits_again_is_not_over(commands, tmp_path):
     """Accounts say NODE_FAIL until it runs again, the queue that it waits."""
-    (commands / "squeue").write_text(f"#!/bin/sh\necho squeue \"$@\" >>{tmp_path}/called\necho 13_0 PENDING\n")
+    (commands / "squeue").write_text(f'#!/bin/sh\necho squeue "$@" >>{tmp_path}/called\necho 13_0 PENDING\n')
     assert Slurm(ClusterConfig()).states(["12", "13"])["13_0"] == "PENDING"
     program, *words = called(tmp_path)[-1].split()
     assert (program, words[-1]) == ("squeue", "--jobs=13_0")
