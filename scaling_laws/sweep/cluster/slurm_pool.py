@@ -44,7 +44,7 @@ class Cluster(Protocol):
         ...
 
     def cancel(self, jobs: Sequence[str], kill: bool = False) -> None:
-        """End jobs: those that run write a checkpoint first, unless they are to be killed."""
+        """End jobs, or whole arrays: those that run write a checkpoint first, unless they are to be killed."""
         ...
 
     def clear(self, names: Collection[str], patience: float) -> None:
@@ -135,7 +135,7 @@ class SlurmPool:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._cluster.cancel([job.number for job in self._jobs if job.open], kill=True)
+        self._cluster.cancel(self._open_arrays(), kill=True)
         if error == (None, None, None):
             for folder in self._folders:
                 if not (self._earlier and self._earlier.keys() & spool.rows([folder]).keys()):
@@ -162,7 +162,7 @@ class SlurmPool:
     def ask_to_stop(self) -> None:
         """As `Launcher`: SLURM tells jobs that run, and forgets those that wait."""
         self._poll = min(self._poll, HURRY)
-        self._cluster.cancel([job.number for job in self._jobs if job.open])
+        self._cluster.cancel(self._open_arrays())
         for place in self.workers:
             if place.order:
                 place.order = None
@@ -185,10 +185,13 @@ class SlurmPool:
         given_up, self._given_up = self._given_up, []
         self._cluster.cancel(given_up, kill=True)  # were one queued again after all, its runs would be done twice
 
+    def _open_arrays(self) -> list[str]:
+        return sorted({job.array for job in self._jobs if job.open})
+
     def _states(self) -> dict[str, str]:
         """Of all jobs; none where SLURM does not answer. Raises SlurmError when it does not time and again."""
         try:
-            states = self._cluster.states(sorted({job.array for job in self._jobs}))
+            states = self._cluster.states(self._open_arrays())
         except SlurmError:
             self._unanswered += 1
             if self._unanswered >= PATIENCE:

@@ -220,7 +220,7 @@ def test_a_stop_cancels_what_runs_and_what_waits(runs, facts, rows, tmp_path):
     slurm = Interrupted(lambda run_id, attempt: None)
     summary, found, _, _ = do(runs, facts, slurm, tmp_path)
     assert (summary.interrupted, summary.remaining, found) == (True, 8, {})
-    assert sorted(slurm.cancelled) == ["100_0", "100_1"]
+    assert slurm.cancelled == ["100"]
     assert slurm.killed == []
     again = FakeSlurm(finished(rows))
     assert len(do(runs, facts, again, tmp_path)[1]) == 8
