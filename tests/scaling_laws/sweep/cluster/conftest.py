@@ -34,8 +34,8 @@ def cluster():
             pytest.skip(started.stderr.strip().splitlines()[-1])
         assert started.returncode == 0, started.stderr
         yield folder / "slurm.conf"
-        subprocess.run([SCRIPT, "stop"], env=_own() | known, check=True, timeout=60)
     finally:
+        subprocess.run([SCRIPT, "stop"], env=_own() | known, check=True, timeout=60)
         shutil.rmtree(folder, ignore_errors=True)
 
 
