@@ -247,6 +247,7 @@ class SlurmPool:
                 self._answers.append((places[0], Said(f"{error}; asked again as long as jobs run")))
             self._refused = str(error)
             return
+        self._refused = ""
         self._folders.append(folder)
         for index, group in enumerate(groups):
             job = ArrayJob(array, index, folder, group)
