@@ -5,7 +5,9 @@ Submitit pickles a function for each job and loads it there. Here a job is a com
 pickle is written or read.
 """
 
+import contextlib
 import importlib
+import io
 import os
 import shlex
 import shutil
@@ -24,6 +26,7 @@ COMMAND = ("-m", "scaling_laws.sweep.cluster.slurm_job")
 TIMEOUT = 120  # seconds that a busy controller may take to answer
 OVER = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED"}
 OVER |= {"TIMEOUT"}
+COMES_BACK = {"BOOT_FAIL", "NODE_FAIL", "PREEMPTED"}  # ends after which SLURM queues a job again
 
 
 class SlurmError(ValueError):
@@ -60,9 +63,10 @@ class Slurm:
         try:
             executor.update_parameters(**self._parameters(name, at_once or count))
             executor.parameters["map_count"] = count
-            job = executor._submit_command(command)  # `submit` would pickle a function
+            with contextlib.redirect_stderr(io.StringIO()):  # what sbatch says is in the error too
+                job = executor._submit_command(command)  # `submit` would pickle a function
         except (RuntimeError, ValueError) as error:
-            raise SlurmError(f"sbatch: {_last_line(str(error))}") from error
+            raise _refusal("sbatch", str(error)) from error
         return job.job_id
 
     def _parameters(self, name: str, at_once: int) -> dict[str, Any]:
@@ -91,7 +95,15 @@ class Slurm:
             return {}
         told = _call("sacct", "--allocations", "--parsable2", "--format=JobID,State", f"--jobs={','.join(arrays)}")
         found = self._submitit.SlurmJob.watcher.read_info(told)
-        return {job: facts["State"].split()[0] for job, facts in found.items()}
+        states = {job: facts["State"].split()[0] for job, facts in found.items()}
+        return states | self._queued([job for job, state in states.items() if state in COMES_BACK])
+
+    def _queued(self, jobs: Collection[str]) -> dict[str, str]:
+        """The states of those of these jobs that are in the queue again: until they run, accounts tell of their end."""
+        if not jobs:
+            return {}
+        told = _call("squeue", "--noheader", "--array", "--format=%i %T", f"--jobs={','.join(jobs)}", check=False)
+        return dict(line.split(maxsplit=1) for line in told.splitlines())
 
     def cancel(self, jobs: Iterable[str], kill: bool = False) -> None:
         """End jobs (or whole arrays): those that run write a checkpoint first, unless they are to be killed."""
@@ -120,10 +132,10 @@ def _call(*words: str, check: bool = True) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SlurmError(f"{words[0]}: {type(error).__name__}: no answer") from None
     if check and done.returncode:
-        raise SlurmError(f"{words[0]}: {_last_line(done.stderr)}")
+        raise _refusal(words[0], done.stderr)
     return done.stdout
 
 
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "it failed without a word"
+def _refusal(program: str, text: str) -> SlurmError:
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["it failed without a word"]
+    return SlurmError(f"{program}: {lines[-1].removeprefix(f'{program}: error: ')}")

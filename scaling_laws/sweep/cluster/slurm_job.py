@@ -143,16 +143,17 @@ def main(folder: Path) -> int:
     )
     worker.serve(book, setup)
     if signal.SIGUSR2 in heard and signal.SIGTERM not in heard and book.worth_another_start():
-        return _requeue()
+        return _requeue(lambda: signal.SIGTERM in heard)
     return 0
 
 
-def _requeue() -> int:
-    """Have SLURM queue this job again, which ends it."""
+def _requeue(asked_to_end: Callable[[], bool]) -> int:
+    """Have SLURM queue this job again, which asks it to end."""
     names = [os.environ.get(f"SLURM_ARRAY_{word}_ID", "") for word in ("JOB", "TASK")]
     done = subprocess.run(["scontrol", "requeue", "_".join(names)], check=False)
-    if done.returncode == 0:
-        time.sleep(60)  # until SLURM ends it
+    until = time.monotonic() + 60
+    while done.returncode == 0 and not asked_to_end() and time.monotonic() < until:
+        time.sleep(0.1)  # an end of its own might come first, and would be that of the job
     return REQUEUE
 
 

@@ -8,6 +8,7 @@ checkpoints.
 
 import dataclasses
 import math
+import shutil
 import time
 import uuid
 from collections.abc import Collection, Iterator, Sequence
@@ -16,15 +17,16 @@ from typing import Any, Protocol, Self
 
 from scaling_laws.cluster import ClusterConfig
 from scaling_laws.sweep.cluster import spool
-from scaling_laws.sweep.cluster.slurm import OVER, SlurmError
-from scaling_laws.sweep.messages import Died, Done, Job, Returned, Stopped
+from scaling_laws.sweep.cluster.slurm import COMES_BACK, OVER, SlurmError
+from scaling_laws.sweep.messages import Died, Done, Job, Returned, Said, Stopped
 from scaling_laws.sweep.packing import Packing
 from scaling_laws.sweep.planned import PlannedRun
 from scaling_laws.sweep.slot import Slot
 
 FOLDER = "slurm"  # in the workdir
 PREFIX = "scaling-"
-MOST = 1000  # places: SLURM's own limit to an array, where nobody set another, is 1001
+MOST = 10_000  # places: a sweep of more runs hands them out as these come free
+LONGEST = 1000  # jobs of an array: SLURM's own limit, where nobody set another, is 1001
 HURRY = 1.0  # seconds between two looks while jobs end
 PATIENCE = 20  # looks in a row that SLURM leaves unanswered
 SURE = 2  # looks in a row at which a job is over: one that is queued again seems so for a moment
@@ -42,7 +44,7 @@ class Cluster(Protocol):
         ...
 
     def cancel(self, jobs: Sequence[str], kill: bool = False) -> None:
-        """End jobs: those that run write a checkpoint first, unless they are to be killed."""
+        """End jobs, or whole arrays: those that run write a checkpoint first, unless they are to be killed."""
         ...
 
     def clear(self, names: Collection[str], patience: float) -> None:
@@ -81,10 +83,17 @@ class Place(Slot):
 class ArrayJob:
     """One job of an array: the places of its packs, and what was read of it."""
 
-    number: str  # ARRAY_INDEX
+    array: str
+    index: int
+    folder: Path
     places: list[Place]
-    tail: spool.Tail
+    tail: spool.Tail = dataclasses.field(default_factory=spool.Tail)
     over: int = 0
+
+    @property
+    def number(self) -> str:
+        """ARRAY_INDEX."""
+        return f"{self.array}_{self.index}"
 
     @property
     def open(self) -> list[Place]:
@@ -110,6 +119,7 @@ class SlurmPool:
         self._workdir, self._corpus_hash, self._settled = workdir.resolve(), corpus_hash, settled
         self.workers: list[Place] = []
         self._jobs: list[ArrayJob] = []
+        self._given_up, self._refused = list[str](), ""
         self._folders: list[Path] = []
         self._earlier: dict[str, Done] = {}
         self._answers: list[tuple[Place, Any]] = []
@@ -125,14 +135,14 @@ class SlurmPool:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._cluster.cancel([job.number for job in self._jobs if job.open], kill=True)
+        self._cluster.cancel(self._open_arrays(), kill=True)
         if error == (None, None, None):
             for folder in self._folders:
-                if not self._earlier.keys() & spool.rows([folder]).keys():  # else rows that nobody has asked for
-                    spool.clear(folder)
+                if not (self._earlier and self._earlier.keys() & spool.rows([folder]).keys()):
+                    spool.clear(folder)  # else there are rows that nobody has asked for
 
     def start(self, count: int) -> None:
-        """As `Launcher`: a place for every run, as far as an array has room."""
+        """As `Launcher`: a place for every run, up to `MOST`."""
         for i in range(len(self.workers), min(count, MOST)):
             self.workers.append(Place(f"slurm-{i}", self._cluster))
 
@@ -152,7 +162,7 @@ class SlurmPool:
     def ask_to_stop(self) -> None:
         """As `Launcher`: SLURM tells jobs that run, and forgets those that wait."""
         self._poll = min(self._poll, HURRY)
-        self._cluster.cancel([job.number for job in self._jobs if job.open])
+        self._cluster.cancel(self._open_arrays())
         for place in self.workers:
             if place.order:
                 place.order = None
@@ -160,23 +170,28 @@ class SlurmPool:
 
     def events(self, timeout: float) -> Iterator[tuple[Place, Any]]:
         """As `Launcher`."""
-        self._submit()
         answers, self._answers = self._answers, []
         yield from answers
         if time.monotonic() - self._looked < self._poll:
             time.sleep(min(timeout, self._poll))
             return
         self._looked = time.monotonic()
+        self._submit()
         states = self._states()
-        for job in list(self._jobs):
-            yield from self._heard(job, states.get(job.number, ""))
-            if not job.open:
-                self._jobs.remove(job)
+        said = {folder: spool.by_job(folder) for folder in {job.folder for job in self._jobs}}
+        for job in self._jobs:
+            yield from self._heard(job, states.get(job.number, ""), said[job.folder].get(job.index, []))
+        self._jobs = [job for job in self._jobs if job.open]
+        given_up, self._given_up = self._given_up, []
+        self._cluster.cancel(given_up, kill=True)  # were one queued again after all, its runs would be done twice
+
+    def _open_arrays(self) -> list[str]:
+        return sorted({job.array for job in self._jobs if job.open})
 
     def _states(self) -> dict[str, str]:
         """Of all jobs; none where SLURM does not answer. Raises SlurmError when it does not time and again."""
         try:
-            states = self._cluster.states(sorted({job.number.split("_")[0] for job in self._jobs}))
+            states = self._cluster.states(self._open_arrays())
         except SlurmError:
             self._unanswered += 1
             if self._unanswered >= PATIENCE:
@@ -185,10 +200,10 @@ class SlurmPool:
         self._unanswered = 0
         return states
 
-    def _heard(self, job: ArrayJob, state: str) -> Iterator[tuple[Place, Any]]:
+    def _heard(self, job: ArrayJob, state: str, paths: Sequence[Path]) -> Iterator[tuple[Place, Any]]:
         """What is new of a job; its state was asked for before its files are read, so nothing is read too late."""
         job.over = job.over + 1 if state in OVER else 0
-        for line in job.tail.new():
+        for line in job.tail.new(paths):
             place = job.places[line.pack]
             if place.at is not job or not place.jobs:
                 continue  # of a run that is settled, or is tried elsewhere by now
@@ -204,42 +219,54 @@ class SlurmPool:
             for place in job.open:
                 place.begin(time.monotonic())  # waits: does not hang
         if job.over >= SURE:
+            if job.open and state in COMES_BACK:
+                self._given_up.append(job.number)
             for place in job.open:
                 yield place, Died(None, _how(job, state)) if place.begun else Returned()
 
     def _submit(self) -> None:
-        """What was assigned since the last call, as one array."""
+        """What was assigned and not submitted, as one array: where there is a limit, as soon as fewer jobs are left."""
         places = [place for place in self.workers if place.order]
-        if not places:
+        if not places or 0 < self._limit <= len(self._jobs):
             return
         name = f"{PREFIX}{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
         folder = self._workdir / FOLDER / name
         folder.mkdir(parents=True)
-        groups = share_out(places, self._settings.job_seconds, self._limit)
+        groups = share_out(places, self._settings.job_seconds, max(0, self._limit - len(self._jobs)))
         for index, group in enumerate(groups):
             orders = tuple(place.order for place in group if place.order)
             facts = (name, str(self._workdir), self._corpus_hash, self._settings.attempts, self._settings.minutes)
             spool.write_spec(folder, index, spool.Spec(*facts, orders))
+        try:
+            array = self._cluster.submit(folder, len(groups), name, self._limit)
+        except SlurmError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            if not self._jobs:
+                raise
+            if str(error) != self._refused:  # a controller that is down, or a limit of the user's
+                self._answers.append((places[0], Said(f"{error}; asked again as long as jobs run")))
+            self._refused = str(error)
+            return
+        self._refused = ""
         self._folders.append(folder)
-        array = self._cluster.submit(folder, len(groups), name, self._limit)
         for index, group in enumerate(groups):
-            job = ArrayJob(f"{array}_{index}", group, spool.Tail(folder, index))
+            job = ArrayJob(array, index, folder, group)
             self._jobs.append(job)
             for place in group:
                 place.order, place.at = None, job
-        open_jobs = sum(bool(job.open) for job in self._jobs)
-        self.at_once = max(self.at_once, min(open_jobs, self._limit or open_jobs))
+        self.at_once = max(self.at_once, min(len(self._jobs), self._limit or len(self._jobs)))
 
 
 def share_out(places: Sequence[Place], job_seconds: float, at_once: int) -> list[list[Place]]:
-    """The packs of each job: as few jobs as keep to `job_seconds` a job, but `at_once` where there are so many packs.
+    """The packs of each job: as few jobs as keep to `job_seconds` a job, but `at_once` where there are so many packs,
+    and `LONGEST` at most.
 
     The longest first, each to the job that has least to do; packs of one program stand together in a job.
     """
     seconds = {id(place): sum(planned.expected_seconds for planned in place.jobs) for place in places}
     total = sum(seconds.values())
     count = math.ceil(total / job_seconds) if job_seconds else len(places)
-    count = min(len(places), max(count, at_once, 1))
+    count = min(len(places), max(count, at_once, 1), LONGEST)
     jobs: list[list[Place]] = [[] for _ in range(count)]
     load = [0.0] * count
     for place in sorted(places, key=lambda place: (-seconds[id(place)], place.jobs[0].run_id)):

@@ -7,6 +7,7 @@ All plain JSON: a job has one writer, the driver reads and merges. A line that i
 """
 
 import dataclasses
+import itertools
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -101,14 +102,13 @@ class Log:
 class Tail:
     """Reads what is added to the files of a job."""
 
-    def __init__(self, folder: Path, index: int):
-        self._folder, self._index = folder, index
+    def __init__(self):
         self._read: dict[Path, int] = {}
 
-    def new(self) -> list[Line]:
-        """The whole lines that were added since the last call, those of earlier starts first."""
+    def new(self, paths: Iterable[Path]) -> list[Line]:
+        """The whole lines that were added to its files since the last call."""
         found: list[Line] = []
-        for path in logs(self._folder, self._index):
+        for path in paths:
             with path.open("rb") as file:
                 file.seek(self._read.get(path, 0))
                 data = file.read()
@@ -120,7 +120,17 @@ class Tail:
 
 def logs(folder: Path, index: int | str = "*") -> list[Path]:
     """The files of what a job said, in the order of its starts; of all jobs by default."""
-    return sorted(folder.glob(f"{index}.*.jsonl"), key=lambda path: [int(word) for word in path.name.split(".")[:2]])
+    return sorted(folder.glob(f"{index}.*.jsonl"), key=_numbers)
+
+
+def by_job(folder: Path) -> dict[int, list[Path]]:
+    """Index -> `logs` of each job that has said something: the folder is read once for all."""
+    return {index: list(paths) for index, paths in itertools.groupby(logs(folder), key=lambda path: _numbers(path)[0])}
+
+
+def _numbers(path: Path) -> list[int]:
+    """Index and start of a file."""
+    return [int(word) for word in path.name.split(".")[:2]]
 
 
 def _lines(data: bytes) -> Iterator[Line]:

@@ -55,7 +55,7 @@ class FakeSlurm:
 
     def cancel(self, jobs, kill=False):
         (self.killed if kill else self.cancelled).extend(jobs)
-        for job in jobs:
+        for job in [job for job in self.state if job in jobs or job.split("_")[0] in jobs]:
             if self.state[job] in ("PENDING", "RUNNING"):
                 if self.state[job] == "RUNNING" and not kill:
                     number, index = job.split("_")

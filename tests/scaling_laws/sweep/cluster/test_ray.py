@@ -35,14 +35,6 @@ def nodes(ray):
         cluster.shutdown()
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    """What the sweep leaves on this machine alone."""
-    workdir = tmp_path_factory.mktemp("local")
-    two_dozen.sweep(workdir)
-    return two_dozen.hashes(workdir)
-
-
 def actors():
     """The processes of actors."""
     return two_dozen.processes("ray::Host")

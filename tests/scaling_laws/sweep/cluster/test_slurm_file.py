@@ -11,7 +11,7 @@ from scaling_laws.config import ConfigError
 from scaling_laws.sweep.cluster import slurm
 from scaling_laws.sweep.cluster.slurm import Slurm, SlurmError
 
-SACCT = "JobID|State\\n12_0|RUNNING\\n12_1|CANCELLED by 1000\\n12_[2-3]|PENDING\\n13_0|NODE_FAIL"
+SACCT = "JobID|State\\n12_0|RUNNING\\n12_1|CANCELLED by 1000\\n12_[2-3]|PENDING\\n13_0|NODE_FAIL\\n"
 
 
 @pytest.fixture
@@ -19,9 +19,9 @@ def commands(tmp_path, monkeypatch):
     """A folder of commands ahead of all others, and what they were called with."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    said = {"sbatch": "Submitted batch job 12", "sacct": SACCT, "srun": "", "scancel": "", "squeue": ""}
+    said = {"sbatch": "Submitted batch job 12\\n", "sacct": SACCT, "srun": "", "scancel": "", "squeue": ""}
     for name, text in said.items():
-        (folder / name).write_text(f"#!/bin/sh\necho {name} \"$@\" >>{tmp_path}/called\nprintf '{text}\\n'\n")
+        (folder / name).write_text(f"#!/bin/sh\necho {name} \"$@\" >>{tmp_path}/called\nprintf '{text}'\n")
         (folder / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     return folder
@@ -68,8 +68,16 @@ def test_states_are_single_words_of_single_jobs(commands, tmp_path):
     wanted = {"12_0": "RUNNING", "12_1": "CANCELLED", "12_2": "PENDING", "12_3": "PENDING", "13_0": "NODE_FAIL"}
     found = cluster.states(["12", "13"])
     assert {job: found[job] for job in wanted} == wanted
-    assert called(tmp_path)[-1].endswith("--jobs=12,13")
+    assert called(tmp_path)[-2].endswith("--jobs=12,13")
     assert cluster.states([]) == {}
+
+
+def test_a_job_that_lost_its_node_and_waits_again_is_not_over(commands, tmp_path):
+    """Accounts say NODE_FAIL until it runs again, the queue that it waits."""
+    (commands / "squeue").write_text(f'#!/bin/sh\necho squeue "$@" >>{tmp_path}/called\necho 13_0 PENDING\n')
+    assert Slurm(ClusterConfig()).states(["12", "13"])["13_0"] == "PENDING"
+    program, *words = called(tmp_path)[-1].split()
+    assert (program, words[-1]) == ("squeue", "--jobs=13_0")
 
 
 def test_cancelling(commands, tmp_path):
@@ -103,8 +111,9 @@ def test_what_is_missing_is_said(commands, tmp_path, monkeypatch):
         Slurm(ClusterConfig())
 
 
-def test_what_sbatch_refuses_is_one_line(commands, tmp_path):
+def test_what_sbatch_refuses_is_one_line(commands, tmp_path, capfd):
     (commands / "sbatch").write_text("#!/bin/sh\necho 'sbatch: error: invalid partition' >&2\nexit 1\n")
     with pytest.raises(SlurmError, match="invalid partition") as caught:
         submitted(tmp_path)
-    assert "\n" not in str(caught.value)
+    assert str(caught.value) == "sbatch: invalid partition"
+    assert capfd.readouterr().err == ""

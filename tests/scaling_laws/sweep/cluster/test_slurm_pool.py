@@ -51,7 +51,7 @@ def test_all_runs_are_one_array_of_a_few_jobs(runs, facts, rows, tmp_path):
     assert list((tmp_path / "slurm").glob("*/*.json*")) == []  # what was merged is cleared away
 
 
-def test_jobs_are_filled_up_to_their_seconds(runs, tmp_path):
+def test_jobs_are_filled_up_to_their_seconds(runs, monkeypatch):
     places = [slurm_pool.Place(f"slurm-{i}", FakeSlurm(None)) for i in range(8)]
     for place, one, seconds in zip(places, runs, (100, 90, 50, 40, 30, 20, 10, 10), strict=True):
         place.jobs = [dataclasses.replace(one, expected_seconds=float(seconds))]
@@ -63,6 +63,25 @@ def test_jobs_are_filled_up_to_their_seconds(runs, tmp_path):
     assert loads(120.0, 0) == [110, 120, 120]
     assert loads(900.0, 4) == [80, 80, 90, 100]
     assert len(loads(0.0, 0)) == len(loads(1e-3, 50)) == 8
+    monkeypatch.setattr(slurm_pool, "LONGEST", 2)
+    assert loads(0.0, 4) == [170, 180]
+
+
+def test_never_more_jobs_than_wanted_however_many_arrays(runs, facts, rows, tmp_path, monkeypatch):
+    """Three places for eight runs: what is handed out later waits until a job fewer is left."""
+    monkeypatch.setattr(slurm_pool, "MOST", 3)
+    open_jobs = []
+
+    class Counts(FakeSlurm):
+        def states(self, arrays):
+            open_jobs.append(sum(state in ("PENDING", "RUNNING") for state in self.state.values()))
+            return super().states(arrays)
+
+    slurm = Counts(finished(rows))
+    assert len(do(runs, facts, slurm, tmp_path)[1]) == 8
+    assert len(slurm.begun) == 8
+    assert len(slurm.sizes) > 2
+    assert max(open_jobs) == 2
 
 
 def test_a_run_whose_job_dies_is_submitted_again_and_the_rest_of_the_job_too(runs, facts, rows, tmp_path):
@@ -201,7 +220,7 @@ def test_a_stop_cancels_what_runs_and_what_waits(runs, facts, rows, tmp_path):
     slurm = Interrupted(lambda run_id, attempt: None)
     summary, found, _, _ = do(runs, facts, slurm, tmp_path)
     assert (summary.interrupted, summary.remaining, found) == (True, 8, {})
-    assert sorted(slurm.cancelled) == ["100_0", "100_1"]
+    assert slurm.cancelled == ["100"]
     assert slurm.killed == []
     again = FakeSlurm(finished(rows))
     assert len(do(runs, facts, again, tmp_path)[1]) == 8
@@ -228,6 +247,47 @@ def test_a_scheduler_that_does_not_answer_is_asked_again_but_not_for_ever(runs, 
     monkeypatch.setattr(slurm_pool, "PATIENCE", 3)
     with pytest.raises(SlurmError, match="no answer"):
         do(runs, facts, Mute(finished(rows)), tmp_path / "other")
+
+
+def test_what_is_refused_while_jobs_run_is_submitted_later(runs, facts, rows, tmp_path):
+    """The job of one run dies; SLURM takes no other at once. Without a job that runs, a refusal ends the sweep."""
+    bad, refusals = runs[0].run_id, []
+
+    class Refuses(FakeSlurm):
+        def submit(self, *words):
+            if self.arrays and len(refusals) < 3:
+                refusals.append(words)
+                raise SlurmError("sbatch: error: Unable to contact slurm controller")
+            return super().submit(*words)
+
+        def states(self, arrays):
+            told = super().states(arrays)
+            if len(refusals) == 3:
+                self.state |= {job: "REQUEUED" for job, state in self.state.items() if state == "RUNNING"}
+            return told
+
+    def answer(run_id, attempt):
+        if run_id == bad and attempt == 1:
+            return Died(None, "FAILED")
+        return None if len(refusals) < 3 and run_id == runs[1].run_id else finished(rows)(run_id, attempt)
+
+    settings = dataclasses.replace(SETTINGS, job_seconds=0.0)
+    slurm = Refuses(answer)
+    _, found, lines, _ = do(runs, facts, slurm, tmp_path, limit=0, settings=settings)
+    assert {row["status"] for row in found.values()} == {"finished"}
+    assert (len(found), len(refusals), len(slurm.arrays)) == (8, 3, 2)
+    assert len(list((tmp_path / "slurm").iterdir())) == 2
+    assert sum(line.endswith("slurm controller; asked again as long as jobs run") for line in lines) == 1
+    refusals.clear()
+    with pytest.raises(SlurmError, match="Unable to contact"):
+        do(runs, facts, Refuses(lambda run_id, attempt: Died(None, "FAILED")), tmp_path / "other", limit=1)
+
+
+def test_a_job_that_is_given_up_cannot_come_back(runs, facts, rows, tmp_path):
+    """Were it queued again after all, two jobs would write the checkpoints of one run."""
+    slurm = FakeSlurm(lambda run_id, times: Died(None, "NODE_FAIL") if times == 1 else finished(rows)(run_id, times))
+    do(runs[:1], facts, slurm, tmp_path)
+    assert slurm.killed == ["100_0"]
 
 
 def test_a_damaged_line_is_a_run_that_has_to_be_done_again(runs, facts, rows, tmp_path):

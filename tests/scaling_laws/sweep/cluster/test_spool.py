@@ -38,24 +38,28 @@ def test_what_a_job_says_comes_back(tmp_path, message):
 
 
 def test_a_tail_gives_whole_lines_once_and_starts_in_their_order(tmp_path):
-    tail = spool.Tail(tmp_path, 0)
-    assert tail.new() == []
+    tail = spool.Tail()
+
+    def new():
+        return tail.new(spool.by_job(tmp_path).get(0, []))
+
+    assert new() == []
     first = spool.Log(tmp_path, 0, 0)
     first.add(0, At("r1", 1))
-    assert [line.message for line in tail.new()] == [At("r1", 1)]
-    assert tail.new() == []
+    assert [line.message for line in new()] == [At("r1", 1)]
+    assert new() == []
     path = tmp_path / "0.0.jsonl"
     whole = path.read_bytes()
     first.add(0, At("r1", 2))
     added = path.read_bytes()[len(whole) :]
     path.write_bytes(whole + added[:20])
-    assert tail.new() == []
+    assert new() == []
     path.write_bytes(whole + added)
-    assert [line.message for line in tail.new()] == [At("r1", 2)]
+    assert [line.message for line in new()] == [At("r1", 2)]
     for restart in (10, 2):
         spool.Log(tmp_path, 0, restart).add(0, At("r1", restart))
     spool.Log(tmp_path, 1, 0).add(0, At("of another job", 1))
-    assert [line.message.step for line in tail.new()] == [2, 10]
+    assert [line.message.step for line in new()] == [2, 10]
     assert [line.message.step for line in spool.said(tmp_path, 0)] == [1, 2, 2, 10]
 
 

@@ -2,15 +2,14 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 from scaling_laws import config, table
 from scaling_laws.config import ExperimentConfig
 from scaling_laws.sweep import study
 
-SETTINGS = {
-    "model.width": 0,
-    "model.depth": 0,
+RUN = {
     "model.head_dim": 8,
     "task.context": 16,
     "train.batch_size": 4,
@@ -19,6 +18,10 @@ SETTINGS = {
     "train.curve_eval_tokens": 256,
     "train.steps_per_dispatch": 10,
     "train.checkpoint_seconds": 0.5,
+}
+SETTINGS = RUN | {
+    "model.width": 0,
+    "model.depth": 0,
     "sweep.widths": (8, 16),
     "sweep.depths": (1,),
     "sweep.budgets": (1e9, 2e9, 4e9),
@@ -30,6 +33,13 @@ SETTINGS = {
 def experiment(**changes):
     """The sweep; keyword names use `__` for the dot."""
     return config.replace(ExperimentConfig(), SETTINGS | {name.replace("__", "."): v for name, v in changes.items()})
+
+
+def words(program, workdir, settings):
+    """The command line of a program with these settings."""
+    values = {name: ",".join(map(str, v)) if isinstance(v, tuple) else v for name, v in settings.items()}
+    flags = [f"--config.{name}={value}" for name, value in values.items()]
+    return [sys.executable, "-m", f"experiments.{program}", f"--workdir={workdir}", *flags]
 
 
 def sweep(workdir, at=(), **changes):
