@@ -70,7 +70,7 @@ class Together(Team):
         self._there = threading.Condition()
         self._brought: dict[int, dict[int, Any]] = {}  # at process 0: meeting -> process -> value
         self._met: dict[int, list[Any]] = {}
-        self._meetings, self._gone, self._ended = 0, "", threading.Event()
+        self._meetings, self._missing, self._gone, self._ended = 0, False, "", threading.Event()
         self._listeners = [threading.Thread(target=self._listen, args=one, daemon=True) for one in wires.items()]
         for thread in (*self._listeners, threading.Thread(target=self._beat, daemon=True)):
             thread.start()
@@ -145,9 +145,11 @@ class Together(Team):
 
     def _miss(self, process: int, why: str) -> None:
         with self._there:
-            if self._gone or self._ended.is_set():
+            if self._missing or self._ended.is_set():
                 return
-            self._gone = f"process {process} of {self.processes} is gone: {why}"
-            self._there.notify_all()
+            self._missing = True
         self._tell(besides=process, lost=process, why=why)
         self._lost(process, why)
+        with self._there:  # last: whoever waits in `meet` goes on with an error, of which this process may end
+            self._gone = f"process {process} of {self.processes} is gone: {why}"
+            self._there.notify_all()

@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -97,6 +98,34 @@ def test_a_process_that_is_killed_is_missed_at_once(victim):
         said, _ = one.communicate(timeout=20)
         assert said == ("" if number == victim else f"process {victim} of 3 is gone: {CLOSED}\n")
     assert time.monotonic() - killed < 10
+
+
+def test_the_others_are_told_before_this_process_may_end_of_it():
+    """Else they hear of the end of this one, and name it."""
+    happened, met = [], threading.Event()
+
+    class Ended:
+        def send(self, **_):
+            """It is gone."""
+
+        def messages(self):
+            assert met.wait(10)
+            raise EOFError
+
+    class There:
+        def send(self, **message):
+            if "lost" in message:
+                time.sleep(0.3)
+                happened.append(("told", message["lost"]))
+
+        def messages(self):
+            threading.Event().wait()
+
+    team = Together(0, 3, {1: Ended(), 2: There()}, lambda *who: happened.append(who))
+    threading.Timer(0.1, met.set).start()
+    with pytest.raises(Gone, match="process 1 of 3 is gone: its connection closed"):
+        team.meet()
+    assert happened == [("told", 1), (1, CLOSED)]
 
 
 def test_a_process_that_falls_silent_is_missed():
